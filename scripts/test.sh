@@ -16,11 +16,9 @@ step "import-linter: imports go down only"
 $bin/lint-imports --no-cache
 step "binder: repo2docker reads the configuration"
 $bin/jupyter-repo2docker --no-build . >/dev/null 2>.venvs/repo2docker.log || { tail -5 .venvs/repo2docker.log; exit 1; }
-step "pytest, with coverage and warnings as errors"
+step "pytest, with coverage and warnings as errors; the code blocks of README and docs are among them"
 $bin/python -m pytest tests -n 2 --dist loadfile -q -p no:cacheprovider --cov --cov-report=term:skip-covered
 step "pytest tests/frames with pandas 2.2 and the lowest versions that gen3nb declares"
 .venvs/lowest/bin/python -m pytest tests/frames -n 2 --dist loadfile -q -p no:cacheprovider
 step "nbval: the notebooks, top to bottom"
-$bin/python -m pytest --nbval-lax --nbval-current-env notebooks -q -p no:cacheprovider
-step "the code blocks of README and docs"
-$bin/python -m pytest docs/test_code_blocks.py -q -p no:cacheprovider
+$bin/python -m pytest -p tests.conftest --nbval-lax --nbval-current-env --nbval-cell-timeout=240 notebooks -q -p no:cacheprovider
