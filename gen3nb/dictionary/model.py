@@ -1,0 +1,303 @@
+"""The data dictionary of a commons: which nodes there are, what they hold and how they are linked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from gen3nb.dictionary import graph
+from gen3nb.dictionary.elements import Link, Node, Step, nearest
+from gen3nb.dictionary.parsing import parse_document, read_folder
+from gen3nb.errors import DictionaryError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gen3nb.dictionary.diagram import Diagram
+
+__all__ = ["Dictionary"]
+
+
+class Dictionary(Mapping[str, Node]):
+    """A commons' data dictionary: a mapping of node names to :class:`Node`.
+
+    Made by :meth:`from_json` or :meth:`from_folder`. Two dictionaries are equal if their nodes' schemas are.
+
+    Parameters
+    ----------
+    nodes : Mapping of str to Node
+    settings : Mapping, optional
+        The dictionary's ``_settings``.
+    source : str
+        Where it comes from; shown in messages.
+
+    Examples
+    --------
+    >>> dictionary = commons.dictionary                                   # doctest: +SKIP
+    >>> dictionary["diagnosis"].properties["age_at_diagnosis"].kind       # doctest: +SKIP
+    'number'
+    """
+
+    def __init__(
+        self, nodes: Mapping[str, Node], *, settings: Mapping[str, Any] | None = None, source: str = ""
+    ) -> None:
+        self._nodes = {name: nodes[name] for name in graph.submission_order(nodes)}
+        self.settings = dict(settings or {})
+        self.source = source
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any], *, source: str = "") -> Dictionary:
+        """Make a dictionary of the JSON that a commons gives.
+
+        Parameters
+        ----------
+        document : Mapping
+            The answer of sheepdog ``GET /v0/submission/_dictionary/_all``, or the JSON file that a commons
+            is configured with (``{"case.yaml": …, "_definitions.yaml": …}``).
+        source : str
+            Where it comes from, for messages.
+
+        Returns
+        -------
+        Dictionary
+
+        Raises
+        ------
+        DictionaryError
+            The document is no data dictionary.
+        """
+        nodes = parse_document(document, source)
+        settings = document.get("_settings", document.get("_settings.yaml"))
+        return cls(nodes, settings=settings if isinstance(settings, Mapping) else None, source=source)
+
+    @classmethod
+    def from_folder(cls, path: str | Path) -> Dictionary:
+        """Make a dictionary of a folder of YAML schemas; references are followed over files, never a network.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder with ``project.yaml``, ``_definitions.yaml`` and the like.
+
+        Returns
+        -------
+        Dictionary
+
+        Raises
+        ------
+        MissingExtra
+            PyYAML is not installed.
+        DictionaryError
+            The folder holds no readable dictionary.
+        """
+        return cls.from_json(read_folder(path), source=str(path))
+
+    # --- a mapping of nodes ---------------------------------------------------------------------------
+
+    def __getitem__(self, name: str) -> Node:
+        try:
+            return self._nodes[name]
+        except KeyError:
+            pass
+        close = nearest(str(name), self._nodes)
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else " See .order for all of them."
+        raise DictionaryError(
+            f"The dictionary{self._from} has no node {name!r}.{hint}",
+            node=str(name),
+            suggestions=tuple(close),
+        ) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._nodes
+
+    @overload
+    def get(self, name: str, /) -> Node | None: ...
+    @overload
+    def get(self, name: str, /, default: Node) -> Node: ...
+    @overload
+    def get(self, name: str, /, default: None) -> Node | None: ...
+    def get(self, name: str, /, default: Node | None = None) -> Node | None:
+        """Give a node, or the default where there is none."""
+        return self._nodes.get(name, default)
+
+    def __eq__(self, other: object) -> bool:
+        return self.digest == other.digest if isinstance(other, Dictionary) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"<Dictionary{self._from}: {len(self)} nodes, {self.digest}>"
+
+    @property
+    def _from(self) -> str:
+        return f" of {self.source}" if self.source else ""
+
+    @cached_property
+    def digest(self) -> str:
+        """A short hash of all nodes' schemas: the same where the rules for records are the same."""
+        # None of the order of keys, nodes or files has a meaning; that of an enum's values has one here.
+        text = json.dumps(
+            {name: node.schema for name, node in self._nodes.items()}, sort_keys=True, default=str
+        )
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    # --- tables ---------------------------------------------------------------------------------------
+
+    @property
+    def nodes(self) -> pd.DataFrame:
+        """One row per node, in submission order.
+
+        Columns: node, title, category, description, properties and required (how many that a person fills
+        in), parents (their names), submittable, is_file.
+        """
+        from gen3nb.dictionary.tables import nodes_table
+
+        return nodes_table(self)
+
+    @property
+    def order(self) -> list[str]:
+        """All nodes so that parents stand before their children; program and project first."""
+        return list(self._nodes)
+
+    def search(self, text: str) -> pd.DataFrame:
+        """Find words in the names, descriptions and values of nodes, properties and links.
+
+        Parameters
+        ----------
+        text : str
+            One or more words; all must occur, in any case and order.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns node, property, type, description, where (what matched: "node", "property", "link",
+            "value: stage iiia", "description"); best matches first.
+        """
+        from gen3nb.dictionary.tables import search_table
+
+        return search_table(self, text)
+
+    # --- links ----------------------------------------------------------------------------------------
+
+    def children(self, node: str) -> list[Link]:
+        """Give the links by which other nodes (or the node itself) point to a node.
+
+        Parameters
+        ----------
+        node : str
+            The parent.
+
+        Returns
+        -------
+        list of Link
+
+        Raises
+        ------
+        DictionaryError
+            There is no such node.
+        """
+        name = self[node].name
+        return [link for child in self._nodes.values() for link in child.links if link.target == name]
+
+    def paths(self, start: str, end: str, via: str | Iterable[str] | None = None) -> list[list[Step]]:
+        """Give the shortest ways from a node to another along links, up and down; all that are equally short.
+
+        Parameters
+        ----------
+        start, end : str
+            Nodes.
+        via : str or iterable of str, optional
+            Nodes or links that the way must pass.
+
+        Returns
+        -------
+        list of list of Step
+            Empty where there is no way.
+
+        Raises
+        ------
+        DictionaryError
+            ``start``, ``end`` or ``via`` is unknown.
+        """
+        wanted = [via] if isinstance(via, str) else list(via or ())
+        links = {link.name for node in self._nodes.values() for link in node.links}
+        for name in wanted:
+            if name not in links:
+                self[name]
+        return graph.shortest_paths(self._nodes, self[start].name, self[end].name, wanted)
+
+    # --- pictures and templates -----------------------------------------------------------------------
+
+    def diagram(
+        self, format: Literal["svg", "mermaid"] = "svg", nodes: Iterable[str] | None = None
+    ) -> Diagram:
+        """Draw the nodes and their links.
+
+        Parameters
+        ----------
+        format : {"svg", "mermaid"}
+            A drawing that a notebook shows, or text for a Markdown page.
+        nodes : iterable of str, optional
+            Only these nodes, and links between them; default: all.
+
+        Returns
+        -------
+        Diagram
+            ``str()`` gives its text, ``.save(path)`` writes it, a notebook shows it.
+
+        Raises
+        ------
+        DictionaryError
+            A node is unknown.
+        """
+        from gen3nb.dictionary.diagram import draw
+
+        return draw(self, format, [self[name].name for name in nodes] if nodes is not None else None)
+
+    @overload
+    def template(self, node: str, format: Literal["frame"] = "frame") -> pd.DataFrame: ...
+    @overload
+    def template(self, node: str, format: Literal["tsv"]) -> str: ...
+    def template(self, node: str, format: Literal["frame", "tsv"] = "frame") -> pd.DataFrame | str:
+        """Give an empty form for records of a node.
+
+        Parameters
+        ----------
+        node : str
+        format : {"frame", "tsv"}
+            A DataFrame with typed columns and no row; or the text that sheepdog gives at
+            ``GET /v0/submission/template/{node}?format=tsv``: a header with required columns starred, and a
+            row with the type alone.
+
+        Returns
+        -------
+        pandas.DataFrame or str
+
+        Raises
+        ------
+        DictionaryError
+            There is no such node, or no such format.
+        """
+        from gen3nb.dictionary import templates
+
+        if format == "frame":
+            return templates.frame(self[node])
+        if format == "tsv":
+            return templates.tsv(self[node])
+        raise DictionaryError(f"A template comes as 'frame' or 'tsv', not as {format!r}.")
+
+    def _repr_html_(self) -> str:
+        from gen3nb.dictionary.display import dictionary_html
+
+        return dictionary_html(self)

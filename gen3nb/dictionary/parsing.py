@@ -1,0 +1,420 @@
+"""From a dictionary's JSON or YAML to nodes; forgiving of what real commons publish.
+
+Two forms are read. The *resolved* one is the answer of sheepdog ``GET /v0/submission/_dictionary/_all``:
+references are replaced, and whatever is optional takes null. The *raw* one is a folder of YAML schemas, or
+the single JSON file that a commons is configured with (keys ``case.yaml`` …): here both are still to be done,
+in the way the services do it, so that one dictionary read in both forms is the same.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gen3nb.dictionary.elements import Kind, Link, LinkGroup, Node, Property
+from gen3nb.errors import DictionaryError, MissingExtra
+
+__all__ = ["parse_document", "read_folder"]
+
+# Beside nodes, a dictionary's document has these.
+_NO_NODES = {"metaschema", "root", "data_release"}
+_REFERENCE = "$ref"
+# A chain of references longer than this runs in a circle.
+_DEEPEST = 64
+
+
+def read_folder(path: str | Path) -> dict[str, Any]:
+    """Read a folder of YAML (or JSON) schemas into one raw document.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder that holds ``case.yaml``, ``_definitions.yaml`` and the like.
+
+    Returns
+    -------
+    dict
+        File name to content; references are not resolved yet.
+
+    Raises
+    ------
+    MissingExtra
+        PyYAML is not installed.
+    DictionaryError
+        No such folder, no schema in it, or a file that is no YAML.
+    """
+    try:
+        import yaml
+    except ImportError:
+        raise MissingExtra.named("sandbox", "Reading a dictionary from a folder of YAML files") from None
+    folder = Path(path)
+    if not folder.is_dir():
+        raise DictionaryError(
+            f"There is no folder {str(folder)!r} to read a dictionary from.", path=str(folder)
+        )
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    document: dict[str, Any] = {}
+    for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml"), *folder.glob("*.json")]):
+        try:
+            document[f"{file.stem}.yaml"] = yaml.load(file.read_text("utf-8"), Loader=loader)  # noqa: S506
+        except (yaml.YAMLError, UnicodeDecodeError) as problem:
+            raise DictionaryError(f"{file} is not readable as YAML: {problem}", path=str(file)) from problem
+    if not any(isinstance(entry, Mapping) and "properties" in entry for entry in document.values()):
+        raise DictionaryError(
+            f"The folder {str(folder)!r} holds no schema of a node (a .yaml file with properties).",
+            path=str(folder),
+        )
+    return document
+
+
+def parse_document(document: Mapping[str, Any], source: str = "") -> dict[str, Node]:
+    """Make the nodes of a dictionary's document, raw or resolved.
+
+    Parameters
+    ----------
+    document : Mapping
+        Node name (or file name) to schema, with ``_definitions``, ``_terms``, ``_settings`` beside them.
+    source : str
+        Where it comes from, for messages.
+
+    Returns
+    -------
+    dict of str to Node
+        In the document's order. Internal entries (``root``, ``data_release``) are left out.
+
+    Raises
+    ------
+    DictionaryError
+        This is no dictionary.
+    """
+    at = f" from {source}" if source else ""
+    if not isinstance(document, Mapping):
+        raise DictionaryError(f"The answer{at} is no dictionary: a JSON object of nodes was expected.")
+    schemas = {
+        str(schema.get("id") or _stem(key)): schema
+        for key, schema in document.items()
+        if _is_node(key, schema)
+    }
+    if not schemas:
+        raise DictionaryError(f"The document{at} holds no node with properties, so it is no data dictionary.")
+    if any(str(key).endswith(".yaml") for key in document) or _has_reference(schemas):
+        raw = {name: _resolve(schema, schema, document) for name, schema in schemas.items()}
+        # a dump of the resolved form can hold stray references; only raw files lack the nulls
+        if any(str(key).endswith(".yaml") for key in document):
+            for schema in raw.values():
+                _allow_nulls(schema)
+        schemas = raw
+    return {name: _node(name, schema, schemas) for name, schema in schemas.items()}
+
+
+def _stem(key: str) -> str:
+    return key.removesuffix(".yaml").removesuffix(".json")
+
+
+def _is_node(key: Any, schema: Any) -> bool:
+    """Say whether an entry of the document is a node that records can be of."""
+    name = _stem(str(key))
+    return (
+        not name.startswith("_")
+        and name not in _NO_NODES
+        and isinstance(schema, Mapping)
+        and isinstance(schema.get("properties"), Mapping)
+        and schema.get("category") != "internal"
+    )
+
+
+# --- references -----------------------------------------------------------------------------------------
+
+
+def _has_reference(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(str(key).startswith(_REFERENCE) or _has_reference(entry) for key, entry in value.items())
+    return isinstance(value, list) and any(_has_reference(entry) for entry in value)
+
+
+def _resolve(value: Any, home: Mapping[str, Any], document: Mapping[str, Any], depth: int = 0) -> Any:
+    """Copy a schema with its references replaced; what a reference brings wins over what stands beside it."""
+    if isinstance(value, list):
+        return [_resolve(entry, home, document, depth) for entry in value]
+    if not isinstance(value, Mapping):
+        return copy.copy(value)
+    resolved = {
+        key: _resolve(entry, home, document, depth)
+        for key, entry in value.items()
+        if not (isinstance(key, str) and key.startswith(_REFERENCE))
+    }
+    for key, reference in value.items():
+        if isinstance(key, str) and key.startswith(_REFERENCE):
+            for one in reference if isinstance(reference, list) else [reference]:
+                resolved.update(_referred(str(one), home, document, depth + 1))
+    return resolved
+
+
+def _referred(
+    reference: str, home: Mapping[str, Any], document: Mapping[str, Any], depth: int
+) -> dict[str, Any]:
+    """Give what a reference points to, resolved; nothing where it points nowhere (then all is allowed)."""
+    file, _, pointer = reference.partition("#")
+    base: Any = home if not file else document.get(file, document.get(_stem(file)))
+    target = base
+    for part in pointer.strip("/").split("/"):
+        if part:
+            part = part.replace("~1", "/").replace("~0", "~")
+            target = target.get(part) if isinstance(target, Mapping) else None
+    if not isinstance(target, Mapping) or depth > _DEEPEST:
+        return {}
+    resolved: dict[str, Any] = _resolve(target, base, document, depth)
+    return resolved
+
+
+def _allow_nulls(schema: dict[str, Any]) -> None:
+    """Let null into what is optional, as the services do when they load a dictionary (in place)."""
+    needed = set(schema.get("required") or ()) | set(_required_links(schema.get("links")))
+    for name, prop in schema["properties"].items():
+        if name in needed or not isinstance(prop, dict):
+            continue
+        if "type" in prop and "null" not in prop["type"]:
+            prop["type"] = [*_listed(prop["type"]), "null"]
+        elif "enum" in prop and None not in _listed(prop["enum"]):
+            prop["enum"] = [*_listed(prop["enum"]), None]
+        elif "anyOf" in prop and {"type": "null"} not in prop["anyOf"]:
+            prop["anyOf"] = [*prop["anyOf"], {"type": "null"}]
+        elif "oneOf" in prop and {"type": "null"} not in prop["oneOf"]:
+            prop["oneOf"] = [*prop["oneOf"], {"type": "null"}]
+
+
+def _required_links(links: Any) -> Iterable[str]:
+    for link in _listed(links):
+        if isinstance(link, Mapping) and "subgroup" in link:
+            yield from _required_links(link["subgroup"])
+        elif isinstance(link, Mapping) and link.get("required"):
+            yield str(link.get("name"))
+
+
+# --- nodes, links, properties ---------------------------------------------------------------------------
+
+
+def _listed(value: Any) -> list[Any]:
+    """Give a list for what may be a list, one thing, or nothing."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _words(value: Any) -> str:
+    return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+def _node(name: str, schema: Mapping[str, Any], schemas: Mapping[str, Mapping[str, Any]]) -> Node:
+    groups = tuple(_links(schema.get("links"), name, schemas))
+    links = tuple(
+        link for entry in groups for link in ([entry] if isinstance(entry, Link) else list(entry.links()))
+    )
+    link_names = {link.name for link in links}
+    required = [str(entry) for entry in _listed(schema.get("required"))]
+    required += [
+        entry.name
+        for entry in groups
+        if isinstance(entry, Link) and entry.required and entry.name not in required
+    ]
+    system = tuple(str(entry) for entry in _listed(schema.get("systemProperties")))
+    category = str(schema.get("category") or "")
+    return Node(
+        name=name,
+        title=_words(schema.get("title")) or name,
+        category=category,
+        description=_words(schema.get("description")),
+        properties={
+            str(key): parse_property(str(key), prop, required=key in required, system=key in system)
+            for key, prop in schema["properties"].items()
+            if key not in link_names and isinstance(prop, Mapping)
+        },
+        links=links,
+        link_groups=groups,
+        required=tuple(required),
+        unique_keys=tuple(
+            tuple(str(part) for part in _listed(key)) for key in _listed(schema.get("uniqueKeys"))
+        ),
+        system_properties=system,
+        submittable=schema.get("submittable", True) is not False,
+        is_file=category.endswith("_file"),
+        key=_key(name, schema),
+        schema=schema,
+    )
+
+
+def _key(name: str, schema: Mapping[str, Any] | None) -> str:
+    """Give the property that names a record in links: that of the first unique key but the id."""
+    usual = {"project": "code", "program": "name"}.get(name, "submitter_id")
+    for entry in _listed((schema or {}).get("uniqueKeys")):
+        parts = [str(part) for part in _listed(entry) if part not in {"id", "project_id"}]
+        if parts:
+            return usual if usual in parts else parts[0]
+    return usual
+
+
+def _links(entries: Any, source: str, schemas: Mapping[str, Mapping[str, Any]]) -> Iterable[Link | LinkGroup]:
+    for entry in _listed(entries):
+        if not isinstance(entry, Mapping):
+            continue
+        if "subgroup" in entry:
+            members = tuple(_links(entry["subgroup"], source, schemas))
+            if members:
+                yield LinkGroup(members, bool(entry.get("exclusive")), bool(entry.get("required")))
+        elif entry.get("name"):
+            target = str(entry.get("target_type") or "")
+            yield Link(
+                name=str(entry["name"]),
+                source=source,
+                target=target,
+                backref=str(entry.get("backref") or ""),
+                label=str(entry.get("label") or ""),
+                multiplicity=str(entry.get("multiplicity") or "many_to_many"),
+                required=bool(entry.get("required")),
+                key=_key(target, schemas.get(target)),
+            )
+
+
+def parse_property(
+    name: str, schema: Mapping[str, Any], *, required: bool = False, system: bool = False
+) -> Property:
+    """Make a property from its JSON Schema.
+
+    Parameters
+    ----------
+    name : str
+    schema : Mapping
+        Draft 4, references resolved.
+    required, system : bool
+        What the node says of it.
+
+    Returns
+    -------
+    Property
+    """
+    plain = _flat(schema)
+    types = tuple(dict.fromkeys(_types(plain)))
+    enum = _enum(plain)
+    nullable = (not types or "null" in types) and (enum is None or None in enum)
+    if enum is not None:
+        enum = tuple(value for value in enum if value is not None)
+    types = tuple(entry for entry in types if entry != "null")
+    items = plain.get("items")
+    return Property(
+        name=name,
+        description=_description(schema),
+        types=types,
+        kind=_kind(types, enum),
+        enum=enum,
+        deprecated=tuple(_listed(schema.get("deprecated_enum"))),
+        nullable=nullable,
+        required=required,
+        system=system,
+        minimum=_number(plain.get("minimum")),
+        maximum=_number(plain.get("maximum")),
+        exclusive_minimum=plain.get("exclusiveMinimum") is True,
+        exclusive_maximum=plain.get("exclusiveMaximum") is True,
+        pattern=plain["pattern"] if isinstance(plain.get("pattern"), str) else None,
+        format=plain["format"] if isinstance(plain.get("format"), str) else None,
+        items=parse_property(name, items, required=True) if isinstance(items, Mapping) else None,
+        default=schema.get("default"),
+        schema=schema,
+    )
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _branches(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Give the alternatives of a oneOf or anyOf."""
+    for word in ("oneOf", "anyOf"):
+        found = [entry for entry in _listed(schema.get(word)) if isinstance(entry, Mapping)]
+        if found:
+            return found
+    return []
+
+
+def _is_null(schema: Mapping[str, Any]) -> bool:
+    return _listed(schema.get("type")) == ["null"] or schema.get("enum") == [None]
+
+
+def _flat(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Pull up the one alternative that is not null, so that its type and limits are the property's."""
+    branches = _branches(schema)
+    real = [entry for entry in branches if not _is_null(entry)]
+    if len(real) != 1:
+        return schema
+    inner = dict(_flat(real[0]))
+    if len(real) < len(branches) and "type" in inner:
+        inner["type"] = [*_listed(inner["type"]), "null"]
+    elif len(real) < len(branches) and "enum" in inner:
+        inner["enum"] = [*inner["enum"], None]
+    return {**inner, **{key: entry for key, entry in schema.items() if key not in {"oneOf", "anyOf"}}}
+
+
+def _types(schema: Mapping[str, Any]) -> Iterable[str]:
+    """Give the JSON types that a schema names, those of its alternatives included, in its order."""
+    if "type" in schema:
+        return [str(entry) for entry in _listed(schema["type"])]
+    if "enum" in schema:
+        return list(dict.fromkeys(_json_type(value) for value in _listed(schema["enum"])))
+    return [entry for branch in _branches(schema) for entry in _types(branch)]
+
+
+def _json_type(value: Any) -> str:
+    if value is None:
+        return "null"
+    for kind, name in (
+        (bool, "boolean"),
+        (int, "integer"),
+        (float, "number"),
+        (str, "string"),
+        (list, "array"),
+    ):
+        if isinstance(value, kind):
+            return name
+    return "object"
+
+
+def _enum(schema: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Give the vocabulary: of the schema, or of all its alternatives where each has one."""
+    if "enum" in schema:
+        return tuple(_listed(schema["enum"]))
+    branches = [branch for branch in _branches(schema) if not _is_null(branch)]
+    parts = [_enum(branch) for branch in branches]
+    if not parts or any(part is None for part in parts):
+        return None
+    merged = [value for part in parts for value in part or ()]
+    nulls = [None] if len(branches) < len(_branches(schema)) else []
+    return tuple(_distinct([*merged, *nulls]))
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    kept: list[Any] = []
+    for value in values:
+        if not any(value == other and type(value) is type(other) for other in kept):
+            kept.append(value)
+    return kept
+
+
+def _kind(types: tuple[str, ...], enum: tuple[Any, ...] | None) -> Kind:
+    if enum is not None and set(types) <= {"string", "integer", "number", "boolean"}:
+        return "enum"
+    if set(types) == {"integer", "number"}:
+        return "number"
+    if len(types) == 1 and types[0] in {"string", "integer", "number", "boolean", "array", "object"}:
+        return types[0]  # type: ignore[return-value]
+    return "mixed"
+
+
+def _description(schema: Mapping[str, Any]) -> str:
+    """Give a property's own description, or that of its term."""
+    if _words(schema.get("description")):
+        return _words(schema["description"])
+    for term in (*_listed(schema.get("term")), *_listed(schema.get("terms"))):
+        if isinstance(term, Mapping) and _words(term.get("description")):
+            return _words(term["description"])
+    return ""
