@@ -160,7 +160,8 @@ class Link:
     required : bool
         Must a record have it? (A member of a group may be required by the group alone.)
     key : str
-        The target's property that names a record: ``submitter_id``; ``code`` for projects, ``name`` for programs.
+        The target's property that names a record: ``submitter_id``; ``code`` for projects, ``name`` for
+        programs.
     """
 
     name: str
@@ -295,7 +296,7 @@ class Node:
 
     @cached_property
     def columns(self) -> list[str]:
-        """The columns of a submission, in the order of the service's template (sheepdog ``GET /template``)."""
+        """The columns of a submission, ordered as in the service's template (sheepdog ``GET /template``)."""
         from gen3nb.dictionary.templates import header
 
         return [column for column, _ in header(self)]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from gen3nb.dictionary import graph
 from gen3nb.dictionary.elements import Link, Node, Step, nearest
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gen3nb.dictionary.diagram import Diagram
 
 __all__ = ["Dictionary"]
+
+T = TypeVar("T")
 
 
 class Dictionary(Mapping[str, Node]):
@@ -123,10 +125,8 @@ class Dictionary(Mapping[str, Node]):
     @overload
     def get(self, name: str, /) -> Node | None: ...
     @overload
-    def get(self, name: str, /, default: Node) -> Node: ...
-    @overload
-    def get(self, name: str, /, default: None) -> Node | None: ...
-    def get(self, name: str, /, default: Node | None = None) -> Node | None:
+    def get(self, name: str, default: Node | T, /) -> Node | T: ...
+    def get(self, name: str, default: Node | T | None = None, /) -> Node | T | None:
         """Give a node, or the default where there is none."""
         return self._nodes.get(name, default)
 

@@ -1,9 +1,12 @@
 """From a dictionary's JSON or YAML to nodes; forgiving of what real commons publish.
 
 Two forms are read. The *resolved* one is the answer of sheepdog ``GET /v0/submission/_dictionary/_all``:
-references are replaced, and whatever is optional takes null. The *raw* one is a folder of YAML schemas, or
-the single JSON file that a commons is configured with (keys ``case.yaml`` …): here both are still to be done,
-in the way the services do it, so that one dictionary read in both forms is the same.
+references are replaced. The *raw* one is a folder of YAML schemas, or the single JSON file that a commons is
+configured with (keys ``case.yaml`` …): here they are still to be replaced, in the way the services do it, so
+that one dictionary read in both forms is the same.
+
+The published schemas do not say that whatever is optional takes null (that is how an update clears a value):
+the services add it when they check, newer ones also when they publish. :attr:`Property.nullable` says it.
 """
 
 from __future__ import annotations
@@ -99,13 +102,8 @@ def parse_document(document: Mapping[str, Any], source: str = "") -> dict[str, N
     }
     if not schemas:
         raise DictionaryError(f"The document{at} holds no node with properties, so it is no data dictionary.")
-    if any(str(key).endswith(".yaml") for key in document) or _has_reference(schemas):
-        raw = {name: _resolve(schema, schema, document) for name, schema in schemas.items()}
-        # a dump of the resolved form can hold stray references; only raw files lack the nulls
-        if any(str(key).endswith(".yaml") for key in document):
-            for schema in raw.values():
-                _allow_nulls(schema)
-        schemas = raw
+    if _has_reference(schemas):
+        schemas = {name: _resolve(schema, schema, document) for name, schema in schemas.items()}
     return {name: _node(name, schema, schemas) for name, schema in schemas.items()}
 
 
@@ -167,30 +165,6 @@ def _referred(
         return {}
     resolved: dict[str, Any] = _resolve(target, base, document, depth)
     return resolved
-
-
-def _allow_nulls(schema: dict[str, Any]) -> None:
-    """Let null into what is optional, as the services do when they load a dictionary (in place)."""
-    needed = set(schema.get("required") or ()) | set(_required_links(schema.get("links")))
-    for name, prop in schema["properties"].items():
-        if name in needed or not isinstance(prop, dict):
-            continue
-        if "type" in prop and "null" not in prop["type"]:
-            prop["type"] = [*_listed(prop["type"]), "null"]
-        elif "enum" in prop and None not in _listed(prop["enum"]):
-            prop["enum"] = [*_listed(prop["enum"]), None]
-        elif "anyOf" in prop and {"type": "null"} not in prop["anyOf"]:
-            prop["anyOf"] = [*prop["anyOf"], {"type": "null"}]
-        elif "oneOf" in prop and {"type": "null"} not in prop["oneOf"]:
-            prop["oneOf"] = [*prop["oneOf"], {"type": "null"}]
-
-
-def _required_links(links: Any) -> Iterable[str]:
-    for link in _listed(links):
-        if isinstance(link, Mapping) and "subgroup" in link:
-            yield from _required_links(link["subgroup"])
-        elif isinstance(link, Mapping) and link.get("required"):
-            yield str(link.get("name"))
 
 
 # --- nodes, links, properties ---------------------------------------------------------------------------
@@ -297,7 +271,7 @@ def parse_property(
     plain = _flat(schema)
     types = tuple(dict.fromkeys(_types(plain)))
     enum = _enum(plain)
-    nullable = (not types or "null" in types) and (enum is None or None in enum)
+    nullable = _takes_null(schema, types, enum, required=required)
     if enum is not None:
         enum = tuple(value for value in enum if value is not None)
     types = tuple(entry for entry in types if entry != "null")
@@ -322,6 +296,18 @@ def parse_property(
         default=schema.get("default"),
         schema=schema,
     )
+
+
+def _takes_null(
+    schema: Mapping[str, Any], types: tuple[str, ...], enum: tuple[Any, ...] | None, *, required: bool
+) -> bool:
+    """Say whether the services take null: what is optional gets it added to its type, else to its enum."""
+    in_types = not types or "null" in types
+    in_enum = enum is None or None in enum
+    if required or (in_types and in_enum):
+        return in_types and in_enum
+    # a type and an enum together: only the type gets it, so the enum goes on refusing
+    return in_enum or "type" not in schema
 
 
 def _number(value: Any) -> float | None:
