@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from gen3nb.dictionary import graph
 from gen3nb.dictionary.elements import Link, Node, Step, nearest
-from gen3nb.dictionary.parsing import parse_document, read_folder
+from gen3nb.dictionary.parsing import parse_document, read_folder, without_nulls
 from gen3nb.errors import DictionaryError
 
 if TYPE_CHECKING:
@@ -145,11 +145,13 @@ class Dictionary(Mapping[str, Node]):
 
     @cached_property
     def digest(self) -> str:
-        """A short hash of all nodes' schemas: the same where the rules for records are the same."""
-        # None of the order of keys, nodes or files has a meaning; that of an enum's values has one here.
-        text = json.dumps(
-            {name: node.schema for name, node in self._nodes.items()}, sort_keys=True, default=str
-        )
+        """A short hash of all nodes' schemas: the same where the rules for records are the same.
+
+        Some commons publish that what is optional takes null, others leave it unsaid; the hash is one.
+        """
+        # The order of keys, nodes and files has no meaning; that of an enum's values has one here.
+        rules = {name: without_nulls(node.schema) for name, node in self._nodes.items()}
+        text = json.dumps(rules, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     # --- tables ---------------------------------------------------------------------------------------

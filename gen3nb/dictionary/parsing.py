@@ -19,7 +19,7 @@ from typing import Any
 from gen3nb.dictionary.elements import Kind, Link, LinkGroup, Node, Property
 from gen3nb.errors import DictionaryError, MissingExtra
 
-__all__ = ["parse_document", "read_folder"]
+__all__ = ["parse_document", "parse_property", "read_folder", "without_nulls"]
 
 # Beside nodes, a dictionary's document has these.
 _NO_NODES = {"metaschema", "root", "data_release"}
@@ -165,6 +165,47 @@ def _referred(
         return {}
     resolved: dict[str, Any] = _resolve(target, base, document, depth)
     return resolved
+
+
+def without_nulls(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a node's schema without the nulls that a commons may have added to what is optional.
+
+    Parameters
+    ----------
+    schema : Mapping
+        A node's schema, resolved.
+
+    Returns
+    -------
+    dict
+    """
+    required = set(_listed(schema.get("required"))) | set(_required_links(schema.get("links")))
+    properties = {
+        name: prop if name in required or not isinstance(prop, Mapping) else _without_null(prop)
+        for name, prop in schema["properties"].items()
+    }
+    return {**schema, "properties": properties}
+
+
+def _without_null(prop: Mapping[str, Any]) -> dict[str, Any]:
+    bare = dict(prop)
+    if "type" in prop:
+        types = [entry for entry in _listed(prop["type"]) if entry != "null"]
+        bare["type"] = types[0] if len(types) == 1 else types
+    if isinstance(prop.get("enum"), list):
+        bare["enum"] = [entry for entry in prop["enum"] if entry is not None]
+    for word in ("anyOf", "oneOf"):
+        if isinstance(prop.get(word), list):
+            bare[word] = [entry for entry in prop[word] if entry != {"type": "null"}]
+    return bare
+
+
+def _required_links(links: Any) -> Iterable[str]:
+    for link in _listed(links):
+        if isinstance(link, Mapping) and "subgroup" in link:
+            yield from _required_links(link["subgroup"])
+        elif isinstance(link, Mapping) and link.get("required"):
+            yield str(link.get("name"))
 
 
 # --- nodes, links, properties ---------------------------------------------------------------------------
