@@ -1,0 +1,231 @@
+"""The index of files: documents on SQLite, as indexd keeps them."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import secrets
+import sqlite3
+import threading
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+PREFIX = "dg.TEST/"
+FIELDS = (
+    "acl",
+    "authz",
+    "baseid",
+    "content_created_date",
+    "content_updated_date",
+    "created_date",
+    "description",
+    "did",
+    "file_name",
+    "form",
+    "hashes",
+    "metadata",
+    "rev",
+    "size",
+    "updated_date",
+    "uploader",
+    "urls",
+    "urls_metadata",
+    "version",
+)
+_EMPTY: dict[str, Any] = {
+    "acl": [],
+    "authz": [],
+    "hashes": {},
+    "metadata": {},
+    "urls": [],
+    "urls_metadata": {},
+}
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS record(
+    did TEXT PRIMARY KEY, baseid TEXT NOT NULL, size INTEGER, uploader TEXT, file_name TEXT,
+    created TEXT NOT NULL, updated TEXT NOT NULL, document TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS record_baseid ON record(baseid);
+CREATE INDEX IF NOT EXISTS record_updated ON record(updated, did);
+CREATE TABLE IF NOT EXISTS hash(
+    did TEXT NOT NULL REFERENCES record(did) ON DELETE CASCADE, type TEXT NOT NULL, value TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS hash_value ON hash(value, type);
+CREATE INDEX IF NOT EXISTS hash_did ON hash(did);
+CREATE TABLE IF NOT EXISTS alias(
+    name TEXT PRIMARY KEY, did TEXT NOT NULL REFERENCES record(did) ON DELETE CASCADE);
+CREATE INDEX IF NOT EXISTS alias_did ON alias(did);
+"""
+
+
+class IndexRefused(Exception):
+    """The index does not do that; ``status`` and the message are those of the service."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+def moment() -> str:
+    """Give the time as indexd stores it, without a zone."""
+    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+
+
+class IndexStore:
+    """Documents about files, by did.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file.
+    wal : bool
+        Whether to use SQLite's write-ahead log, which a network file system cannot hold.
+    """
+
+    def __init__(self, path: Path | str, *, wal: bool = True) -> None:
+        self.path = str(path)
+        self.journal = "wal" if wal else "delete"
+        self._local = threading.local()
+        self._lock = threading.RLock()
+        with self._lock:
+            self.connection.executescript(_SCHEMA)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection; it commits each statement unless a transaction was begun."""
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            found.execute(f"PRAGMA journal_mode = {self.journal}")
+            found.execute("PRAGMA synchronous = NORMAL")
+            found.execute("PRAGMA foreign_keys = ON")
+            self._local.connection = found
+        return found
+
+    # -- writing -----------------------------------------------------------------------------------------
+
+    def create(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Add a document; ``did`` and ``baseid`` are made where they are not given.
+
+        Raises
+        ------
+        IndexRefused
+            409 where the did exists already.
+        """
+        now = moment()
+        record = {name: document.get(name, _EMPTY.get(name)) for name in FIELDS}
+        record["did"] = document.get("did") or PREFIX + str(uuid.uuid4())
+        record["baseid"] = document.get("baseid") or str(uuid.uuid4())
+        record.update(rev=secrets.token_hex(4), created_date=now, updated_date=moment())
+        with self._lock, self.connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if connection.execute("SELECT 1 FROM record WHERE did = ?", (record["did"],)).fetchone():
+                raise IndexRefused(409, f'did "{record["did"]}" already exists')
+            self._store(connection, record)
+        return record
+
+    def _store(self, connection: sqlite3.Connection, record: dict[str, Any]) -> None:
+        connection.execute(
+            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(did) DO UPDATE SET "
+            "baseid = excluded.baseid, size = excluded.size, uploader = excluded.uploader, "
+            "file_name = excluded.file_name, updated = excluded.updated, document = excluded.document",
+            (
+                record["did"],
+                record["baseid"],
+                record["size"],
+                record["uploader"],
+                record["file_name"],
+                record["created_date"],
+                record["updated_date"],
+                json.dumps(record),
+            ),
+        )
+        connection.execute("DELETE FROM hash WHERE did = ?", (record["did"],))
+        connection.executemany(
+            "INSERT INTO hash VALUES (?, ?, ?)", [(record["did"], *one) for one in record["hashes"].items()]
+        )
+
+    def update(self, did: str, rev: str | None, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Change a document, and its revision.
+
+        Raises
+        ------
+        IndexRefused
+            404 for an unknown did, 409 where ``rev`` is not the document's.
+        """
+        with self._lock, self.connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            record = self.get(did)
+            if record is None:
+                raise IndexRefused(404, "no record found")
+            if rev != record["rev"]:
+                raise IndexRefused(409, "revision mismatch")
+            record.update(changes, rev=secrets.token_hex(4), updated_date=moment())
+            self._store(connection, record)
+        return record
+
+    def delete(self, did: str, rev: str | None) -> None:
+        """Take a document out.
+
+        Raises
+        ------
+        IndexRefused
+            404 for an unknown did, 409 where ``rev`` is not the document's.
+        """
+        with self._lock, self.connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            record = self.get(did)
+            if record is None:
+                raise IndexRefused(404, "no record found")
+            if rev is not None and rev != record["rev"]:
+                raise IndexRefused(409, "revision mismatch")
+            connection.execute("DELETE FROM record WHERE did = ?", (record["did"],))
+
+    # -- reading -----------------------------------------------------------------------------------------
+
+    def get(self, did: str) -> dict[str, Any] | None:
+        """Find a document by its did, with or without the default prefix."""
+        other = did.removeprefix(PREFIX) if did.startswith(PREFIX) else PREFIX + did
+        for name in (did, other):
+            row = self.connection.execute("SELECT document FROM record WHERE did = ?", (name,)).fetchone()
+            if row:
+                found: dict[str, Any] = json.loads(row[0])
+                return found
+        return None
+
+    def find(self, hashes: Mapping[str, str], size: int | None = None) -> list[dict[str, Any]]:
+        """Find the documents that have all these hashes, and this size, oldest first."""
+        if not hashes:
+            return []
+        conditions = " AND ".join(
+            "did IN (SELECT did FROM hash WHERE type = ? AND value = ?)" for _ in hashes
+        )
+        values: list[Any] = [part for one in hashes.items() for part in one]
+        if size is not None:
+            conditions += " AND size = ?"
+            values.append(size)
+        rows = self.connection.execute(
+            f"SELECT document FROM record WHERE {conditions} ORDER BY created, did",  # noqa: S608 - only marks
+            values,
+        )
+        return [json.loads(row[0]) for row in rows]
+
+    # -- aliases -----------------------------------------------------------------------------------------
+
+    def add_alias(self, did: str, alias: str) -> None:
+        """Give a document another name.
+
+        Raises
+        ------
+        IndexRefused
+            404 for an unknown did, 409 where the name is taken.
+        """
+        record = self.get(did)
+        if record is None:
+            raise IndexRefused(404, "no record found")
+        try:
+            with self._lock:
+                self.connection.execute("INSERT INTO alias VALUES (?, ?)", (alias, record["did"]))
+        except sqlite3.IntegrityError:
+            raise IndexRefused(409, f"alias {alias!r} already exists") from None

@@ -1,0 +1,107 @@
+"""The application: services under a commons' prefixes, faults, and who is let in at all."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from importlib import import_module
+
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from . import arborist, control, fence, indexd, portal, workspace
+from .faults import FaultMiddleware
+from .state import State
+from .web import Mounts, Service, error_page
+
+#: Services by the prefix under which a commons has them, each with its modules; those of one prefix share it.
+OTHERS: dict[str, tuple[str, ...]] = {
+    "/api": ("sheepdog", "peregrine"),
+    "/requestor": ("requestor",),
+    "/mds": ("metadata",),
+    "/job": ("sower",),
+}
+REQUEST_LINE = 4094  # what gunicorn, in front of sheepdog, takes
+
+
+class Gate:
+    """Lets in only who calls the server by its own name, and no page of another site.
+
+    Other users of a shared machine reach loopback too, and so does a web page that a browser shows: a name
+    that someone points at 127.0.0.1 is refused, and whatever a browser sends on behalf of a page.
+    """
+
+    def __init__(self, app: ASGIApp, port: int) -> None:
+        self.app = app
+        self.names = {f"127.0.0.1:{port}".encode(): False, f"localhost:{port}".encode(): True}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass, or refuse it."""
+        if scope["type"] != "http":
+            return
+        hosts = [value.lower() for name, value in scope["headers"] if name == b"host"]
+        refusal: Response | None = None
+        if len(hosts) != 1 or hosts[0] not in self.names:
+            refusal = PlainTextResponse("This server is 127.0.0.1 or localhost, with its port.\n", 400)
+        elif any(name == b"origin" for name, _ in scope["headers"]):
+            refusal = PlainTextResponse("This server does not answer pages in a browser.\n", 403)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+        else:
+            await self.app({**scope, "bare": self.names[hosts[0]]}, receive, send)
+
+
+class RequestLine(Service):
+    """Refuses request lines that gunicorn, which runs sheepdog and peregrine, refuses."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        target = scope.get("raw_path", b"") + b"?" + scope["query_string"]
+        length = len(scope["method"]) + len(target) + len(" HTTP/1.1")
+        if length > REQUEST_LINE:
+            text = f"Request Line is too large ({length} &gt; {REQUEST_LINE})"
+            page = (
+                "<html>\n  <head>\n    <title>Bad Request</title>\n  </head>\n  <body>\n"
+                f"    <h1><p>Bad Request</p></h1>\n    {text}\n  </body>\n</html>\n"
+            )
+            await Response(page, 400, media_type="text/html")(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def application(state: State, shut_down: Callable[[], None] = lambda: None) -> ASGIApp:
+    """Put the application together.
+
+    Parameters
+    ----------
+    state : State
+        What the services share.
+    shut_down : Callable
+        Ends the server.
+    """
+    index = Service(indexd.routes(state))
+    services: dict[str, Service] = {
+        "/_control": Service(control.routes(state, shut_down)),
+        "/user": fence.service(state),
+        "/authz": arborist.service(state),
+        "/index": index,
+        "/wts": workspace.service(state),
+    }
+    for prefix, names in OTHERS.items():
+        service = _service(state, names)
+        if service is not None:
+            services[prefix] = service
+    bare = [service for prefix, service in services.items() if prefix in ("/mds", "/job")]
+    mounts = Mounts(services.items(), [*bare, index], portal.portal)
+    return Gate(FaultMiddleware(mounts, state.faults), state.settings.port)
+
+
+def _service(state: State, names: tuple[str, ...]) -> Service | None:
+    """Make one service of the modules that exist."""
+    routes = []
+    for name in names:
+        module = f"{__package__}.{name}"
+        if importlib.util.find_spec(module) is not None:
+            routes += import_module(module).routes(state)
+    kind = RequestLine if "sheepdog" in names else Service
+    return kind(routes, error_page) if routes else None

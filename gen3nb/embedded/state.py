@@ -1,0 +1,133 @@
+"""What one practice commons is made of: settings, data model, graph, index, users, faults."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .access import Access
+from .faults import Faults
+from .graph import Graph
+from .indexd_store import IndexStore
+from .schemas import Schemas, load
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a practice commons was started.
+
+    Attributes
+    ----------
+    endpoint : str
+        ``http://127.0.0.1:<port>``.
+    folder : Path
+        Where data and API key files are: the folder that was named, or a temporary one.
+    temporary : bool
+        Whether the folder goes away at the end.
+    secret : str
+        What control requests must show.
+    dictionary : str or None
+        Folder of the data dictionary's schemas; ``None`` for the default dictionary.
+    """
+
+    endpoint: str
+    folder: Path
+    temporary: bool
+    secret: str
+    dictionary: str | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that the server listens on."""
+        return int(self.endpoint.rsplit(":", 1)[1])
+
+
+@dataclass
+class State:
+    """Everything that the services share."""
+
+    settings: Settings
+    schemas: Schemas
+    graph: Graph
+    index: IndexStore
+    access: Access
+    passwords: dict[str, str] = field(default_factory=dict)
+    faults: Faults = field(default_factory=Faults)
+
+    @property
+    def databases(self) -> list[Path]:
+        """The SQLite files that hold the data."""
+        return sorted(self.settings.folder.glob("*.sqlite"))
+
+    def reset(self) -> None:
+        """Empty the commons: no program, no record, no index entry, no fault."""
+        self.faults.clear()
+        for path in self.databases:
+            with sqlite3.connect(path, timeout=30) as connection:
+                names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+                for (name,) in names:
+                    connection.execute(f'DELETE FROM "{name}"')  # noqa: S608 - a name out of the schema
+            connection.close()
+
+    def close(self) -> None:
+        """Leave nothing behind, unless a folder was named."""
+        if self.settings.temporary:
+            shutil.rmtree(self.settings.folder, ignore_errors=True)
+
+
+def make_folder(named: str | None) -> tuple[Path, bool]:
+    """Make the commons' folder, which only its owner can read; say whether it is a temporary one."""
+    if named is None:
+        return Path(tempfile.mkdtemp(prefix="gen3nb-sandbox-")), True  # mkdtemp makes it 0700
+    folder = Path(named).expanduser().absolute()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.name == "posix":
+        folder.chmod(0o700)
+    return folder, False
+
+
+def build(
+    endpoint: str,
+    *,
+    folder: str | None = None,
+    dictionary: str | None = None,
+    users: Mapping[str, Mapping[str, Iterable[str]]] | None = None,
+    secret: str | None = None,
+    passwords: Mapping[str, str] | None = None,
+    **lifetimes: Any,
+) -> State:
+    """Put a practice commons together.
+
+    Parameters
+    ----------
+    endpoint : str
+        ``http://127.0.0.1:<port>``.
+    folder : str, optional
+        Where the data is kept; by default a temporary folder.
+    dictionary : str, optional
+        Folder of schemas; by default those of the ``gen3dictionary`` package.
+    users : Mapping, optional
+        Grants by user, see :class:`Access`.
+    secret : str, optional
+        What control requests must show; by default a random one, known to nobody.
+    passwords : Mapping[str, str], optional
+        Passwords of services that write to the index and the metadata with basic authentication; by default
+        nobody has one.
+    **lifetimes : Any
+        ``token_lifetime`` and ``key_lifetime`` in seconds.
+    """
+    schemas = load(dictionary)
+    place, temporary = make_folder(folder)
+    settings = Settings(endpoint, place, temporary, secret or secrets.token_urlsafe(32), dictionary)
+    access = Access(f"{endpoint}/user", users, **lifetimes)
+    # a named folder may be on a network home, where SQLite's write-ahead log does not work
+    graph = Graph(place / "graph.sqlite", wal=temporary)
+    index = IndexStore(place / "index.sqlite", wal=temporary)
+    return State(settings, schemas, graph, index, access, dict(passwords or {}))
