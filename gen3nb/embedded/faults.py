@@ -1,8 +1,8 @@
 """Faults on demand: what goes wrong between a client and a commons, so that a client can be tried.
 
 A fault is a JSON object: ``kind``, and optionally ``path`` (a shell pattern for the path, ``*`` is all),
-``method``, ``times`` (how often it strikes; for ever by default), ``after`` (how many requests it lets through
-first) and what its kind needs:
+``method``, ``times`` (how often it strikes; for ever by default), ``after`` (how many requests it lets
+through first) and what its kind needs:
 
 ================  =====================================================================================
 kind              what happens
@@ -40,7 +40,10 @@ TIMED_OUT = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n"
     "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
-LOGIN_PAGE = "<!DOCTYPE html>\n<html>\n<head><title>{0}</title></head>\n<body><h1>{0}</h1>\n<p>{1}</p>\n</body></html>\n"
+LOGIN_PAGE = (
+    "<!DOCTYPE html>\n<html>\n<head><title>{0}</title></head>\n"
+    "<body><h1>{0}</h1>\n<p>{1}</p>\n</body></html>\n"
+)
 NAMES = {
     "429": "429 Too Many Requests",
     "502": "502 Bad Gateway",

@@ -93,7 +93,7 @@ class IndexStore:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection; it commits each statement unless a transaction was begun."""
+        """Connection of the running thread; it commits each statement unless a transaction was begun."""
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
             found = sqlite3.connect(self.path, timeout=30, isolation_level=None)

@@ -60,8 +60,8 @@ class Server(uvicorn.Server):
 def listen(port: int) -> list[socket.socket]:
     """Open the loopback sockets, IPv4 and where there is one IPv6, of one port.
 
-    ``localhost`` may mean either; if the port were ours on one only, another user of the machine could take it
-    on the other, and be sent our tokens.
+    ``localhost`` may mean either; if the port were ours on one only, another user of the machine could take
+    it on the other, and be sent our tokens.
     """
     for _ in range(20):
         first = _bind(socket.AF_INET, "127.0.0.1", port)

@@ -31,7 +31,8 @@ _NAMES = {
     405: ("Method Not Allowed", "The method is not allowed for the requested URL."),
     415: (
         "Unsupported Media Type",
-        "Did not attempt to load JSON data because the request Content-Type was not &#39;application/json&#39;.",
+        "Did not attempt to load JSON data because the request Content-Type was not "
+        "&#39;application/json&#39;.",
     ),
     500: (
         "Internal Server Error",
@@ -44,7 +45,9 @@ _NAMES = {
 class Handler(Protocol):
     """A blocking handler: the request and its whole body in, a response out."""
 
-    def __call__(self, request: Request, body: bytes, /) -> Response: ...
+    def __call__(self, request: Request, body: bytes, /) -> Response:
+        """Answer a request."""
+        ...
 
 
 class Json(Response):

@@ -1,0 +1,90 @@
+"""Start a practice commons on this machine: :func:`sandbox`, which ends with the process that started it.
+
+Source service: all of them, imitated by ``python -m gen3nb.embedded`` in a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from gen3nb.launch.faults import Faults
+from gen3nb.launch.running import Sandbox
+from gen3nb.launch.starting import Users, start_server
+
+if TYPE_CHECKING:
+    from gen3nb.commons import Commons
+
+__all__ = ["Faults", "Sandbox", "sandbox", "start_server"]
+
+
+def sandbox(
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    users: Users | None = None,
+    demo: bool = False,
+    dictionary: str | os.PathLike[str] | None = None,
+    faults: Iterable[Mapping[str, Any]] = (),
+    token_lifetime: int = 1800,
+    key_lifetime: int = 30 * 86400,
+    port: int = 0,
+) -> Commons:
+    """Start a practice commons on this machine, and connect to it as its admin.
+
+    It is a real server in a process of its own, reachable from this machine only, which answers as the
+    services of a Gen3 commons do. It ends with :meth:`Commons.close`, at the end of a ``with`` block, or
+    with this process.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where the data is kept, made if it is not there; by default a temporary folder, which goes away.
+    users : Mapping[str, Mapping[str, Iterable[str]]], optional
+        Who may do what: user to project id (``"DEMO-alpha"``) or resource path to methods. ``admin`` may do
+        all; by default ``submitter`` creates, reads, updates and deletes everywhere, ``reader`` reads
+        everywhere, ``nobody`` nothing.
+    demo : bool
+        Load the demo project: 686 breast-cancer patients of a published trial.
+    dictionary : path, optional
+        Another data model: a folder of YAML schemas, or a JSON file with what ``_dictionary/_all`` answers.
+    faults : iterable of Mapping
+        What shall go wrong from the start: the arguments of :meth:`Faults.add`.
+    token_lifetime, key_lifetime : int
+        Seconds that access tokens (half an hour) and API keys (30 days) live.
+    port : int
+        The port; by default any that is free.
+
+    Returns
+    -------
+    Commons
+        Signed in as ``admin``; its ``sandbox`` attribute is the :class:`Sandbox`.
+
+    Raises
+    ------
+    MissingExtra
+        If the packages of the extra ``sandbox`` are not installed.
+    Gen3Error
+        If the server cannot start; the message has its reason.
+    """
+    server = start_server(
+        folder,
+        users=users,
+        dictionary=dictionary,
+        token_lifetime=token_lifetime,
+        key_lifetime=key_lifetime,
+        port=port,
+    )
+    try:
+        commons = server.as_user("admin")
+        commons.sandbox = server
+        if demo:
+            from importlib import import_module
+
+            import_module("gen3nb.demo").load(commons)
+        for fault in faults:
+            server.faults.add(**fault)
+    except BaseException:
+        server.close()
+        raise
+    return commons

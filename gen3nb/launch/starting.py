@@ -1,0 +1,161 @@
+"""Start the server process of a practice commons, and wait until it answers."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gen3nb.errors import Gen3Error, MissingExtra
+from gen3nb.launch.running import Sandbox, stop
+
+Users = Mapping[str, Mapping[str, Iterable[str]]]
+
+
+def start_server(
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    users: Users | None = None,
+    dictionary: str | os.PathLike[str] | None = None,
+    token_lifetime: int = 1800,
+    key_lifetime: int = 30 * 86400,
+    port: int = 0,
+    passwords: Mapping[str, str] | None = None,
+    timeout: float = 60,
+) -> Sandbox:
+    """Start the server of a practice commons, without connecting to it.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where the data is kept, made if it is not there; by default a temporary folder.
+    users : Mapping, optional
+        Who may do what: user to project id (or resource path) to methods.
+    dictionary : path, optional
+        Folder of YAML schemas, or a JSON file with what ``_dictionary/_all`` answers; by default the
+        default Gen3 dictionary.
+    token_lifetime, key_lifetime : int
+        Seconds that access tokens and API keys live.
+    port : int
+        The port; by default any that is free.
+    passwords : Mapping, optional
+        Basic authentication for services that write to the index, user to password; by default there is none.
+    timeout : float
+        Seconds to wait for it.
+
+    Returns
+    -------
+    Sandbox
+
+    Raises
+    ------
+    MissingExtra
+        If the packages of the extra ``sandbox`` are not installed.
+    Gen3Error
+        If the server cannot start; the message has its reason.
+    """
+    for module in ("starlette", "uvicorn", "jwt", "cryptography", "yaml"):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtra.named("sandbox", "A practice commons")
+    secret = secrets.token_urlsafe(32)
+    settings = {
+        "secret": secret,
+        "parent": os.getpid(),
+        "port": port,
+        "folder": None if folder is None else os.fspath(folder),
+        "dictionary": None if dictionary is None else os.path.abspath(dictionary),
+        "users": _plain(users),
+        "token_lifetime": int(token_lifetime),
+        "key_lifetime": int(key_lifetime),
+        "passwords": dict(passwords or {}),
+    }
+    process = _spawn()
+    log: deque[str] = deque(maxlen=400)
+    drain = threading.Thread(target=_drain, args=(process, log), daemon=True, name="sandbox-log")
+    drain.start()
+    try:
+        ready = _handshake(process, settings, timeout)
+    except BaseException:
+        stop(process, drain)
+        raise
+    if "ready" not in ready:
+        stop(process, drain)
+        reason = ready.get("error") or "".join(log).strip()[-2000:] or f"exit code {process.returncode}"
+        raise Gen3Error(f"The practice commons could not start: {reason}")
+    return Sandbox(process, ready, secret, log, drain)
+
+
+def _plain(users: Users | None) -> dict[str, dict[str, list[str]]] | None:
+    """Check and copy the grants, so that they can be written as JSON."""
+    if users is None:
+        return None
+    plain: dict[str, dict[str, list[str]]] = {}
+    for user, grants in users.items():
+        plain[user] = {}
+        for place, methods in grants.items():
+            if isinstance(methods, str):
+                raise Gen3Error(
+                    f"What {user!r} may do in {place!r} is a list of methods, such as ['create', 'read']; "
+                    f"this is the text {methods!r}."
+                )
+            plain[user][place] = list(methods)
+    return plain
+
+
+def _spawn() -> subprocess.Popen[str]:
+    """Start the process: apart from our terminal, so that Ctrl-C in a cell does not reach it."""
+    apart: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    # -P and the folder of this package: the server is the gen3nb that started it, wherever we stand
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+    home = str(Path(__file__).resolve().parent.parent.parent)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "gen3nb.embedded"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        env=environment,
+        **apart,
+    )
+
+
+def _drain(process: subprocess.Popen[str], log: deque[str]) -> None:
+    """Keep the last lines of the server's log; a full pipe would stop the server."""
+    if process.stderr:
+        with contextlib.suppress(OSError, ValueError):
+            log.extend(process.stderr)
+
+
+def _handshake(process: subprocess.Popen[str], settings: Mapping[str, Any], timeout: float) -> dict[str, Any]:
+    """Send the settings, and wait for the line that says "ready" or why not; empty if the server died."""
+    if process.stdin is None or process.stdout is None:
+        raise Gen3Error("The practice commons was started without pipes.")
+    with contextlib.suppress(OSError):  # it has ended already: what it wrote says why
+        process.stdin.write(json.dumps(settings) + "\n")
+        process.stdin.flush()
+    out, lines = process.stdout, list[str]()
+    reader = threading.Thread(target=lambda: lines.append(out.readline()), daemon=True)
+    reader.start()
+    reader.join(timeout)
+    if reader.is_alive():
+        process.kill()
+        reader.join()
+        raise Gen3Error(f"The practice commons did not start within {timeout:g} seconds.")
+    try:
+        answer: dict[str, Any] = json.loads(lines[0])
+    except (ValueError, IndexError):
+        return {}
+    return answer
