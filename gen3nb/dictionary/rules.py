@@ -195,18 +195,25 @@ class _Check:
     def __call__(self, value: Any) -> list[tuple[str, str, Any]]:
         plain = as_json(self.prop, value)
         broken = [] if self.clear(plain) else list(self._explained(plain))
-        if not broken and self.format and isinstance(plain, str) and not _passes(self.format[0], plain):
+        if not broken and self.format and not _passes(self.format[0], plain):
             broken.append(("format", f"{shown(plain)} is not {self.format[1]}", None))
         return broken
 
+    def _passes(self, candidate: Any) -> bool:
+        fits = self.judge.is_valid(candidate)
+        return fits and (self.format is None or _passes(self.format[0], candidate))
+
     def _explained(self, plain: Any) -> Iterable[tuple[str, str, Any]]:
-        errors = [leaf for error in self.judge.iter_errors(plain) for leaf in _leaves(error, self.prop)]
+        try:
+            errors = [leaf for error in self.judge.iter_errors(plain) for leaf in _leaves(error, self.prop)]
+        except OverflowError:  # jsonschema divides infinity where a multiple is asked for
+            errors = [("range", f"{shown(plain)} holds infinity")]
         if not errors:
             return
         wrong_type = [error for error in errors if error[0] == "type"]
         # text where a number belongs breaks the other rules too: one reason is enough
         told = wrong_type[:1] if wrong_type else list(dict(reversed(errors)).items())[::-1]
-        suggestion = suggestions.suggest(self.prop, plain, self.judge.is_valid)
+        suggestion = suggestions.suggest(self.prop, plain, self._passes)
         for rule, message in told:
             hint = f"; did you mean {shown(suggestion)}?" if suggestion is not None else ""
             yield rule, message + hint, suggestion
@@ -310,7 +317,9 @@ def _enum_words(value: Any, prop: Property, wanted: tuple[Any, ...] | None = Non
 # --- formats --------------------------------------------------------------------------------------------
 
 
-def _passes(read: Callable[[str], Any], text: str) -> bool:
+def _passes(read: Callable[[str], Any], text: Any) -> bool:
+    if not isinstance(text, str):
+        return True
     try:
         return bool(read(text))
     except ValueError:

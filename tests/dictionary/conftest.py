@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
+from dictionaries import SCHEMAS, default_folder
 
 from gen3nb.dictionary import Dictionary
-
-SCHEMAS = Path(__file__).parent / "schemas"
-
-
-def default_folder() -> Path:
-    """Give the folder of the default dictionary's schemas (package gen3dictionary), without importing it."""
-    spec = importlib.util.find_spec("gdcdictionary")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "schemas"
 
 
 @pytest.fixture(scope="session")
