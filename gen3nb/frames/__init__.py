@@ -1,0 +1,1 @@
+"""DataFrames into a commons and back: read, select, join, validate, compare, submit."""

@@ -1,0 +1,381 @@
+"""Records ⇄ typed columns.
+
+``to_frame`` types by the dictionary (see :mod:`gen3nb.frames.decoding`); ``to_records`` gives what can be
+sent as JSON; ``refused_cells`` names what no service could carry.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from gen3nb.dictionary import Link, Node, Property
+from gen3nb.errors import ValidationError
+from gen3nb.frames.decoding import ColumnsOf, UnexpectedValue, chunks_of, read_columns
+
+__all__ = [
+    "NEVER_SENT",
+    "RefusedCell",
+    "UnexpectedValue",
+    "is_missing",
+    "plain_column",
+    "read_columns",
+    "refused_cells",
+    "to_frame",
+    "to_records",
+]
+
+#: Columns that the commons fills in itself; they are never sent.
+NEVER_SENT = frozenset({"id", "state", "created_datetime", "updated_datetime"})
+_ABSENT: Any = object()
+
+
+class RefusedCell(NamedTuple):
+    """A cell that no service can carry."""
+
+    position: int
+    column: str
+    value: Any
+    why: str
+
+
+def to_frame(
+    records: Iterable[Mapping[str, Any]], node: Node, *, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Give records as a frame, typed by the dictionary.
+
+    An enum is categorical with its whole vocabulary in order, whole numbers are ``Int64``, numbers
+    ``Float64``, yes/no values ``boolean``, text and dates ``string``; lists stay lists. Links are
+    ``<link>.submitter_id`` (``projects.code``), a list where a record may have several.
+
+    Parameters
+    ----------
+    records : iterable of Mapping
+        As sheepdog's JSON export, its entities route, or GraphQL gives them.
+    node : Node
+    columns : sequence of str, optional
+        Which, and in which order; default: all of a submission, and ``id``.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Warns
+    -----
+    UnexpectedValue
+        Where a value does not fit the dictionary. It is kept.
+    """
+    built = ColumnsOf(node, columns, extra=columns is None)
+    for chunk in chunks_of(records):
+        built.add(chunk)
+    return built.finish()
+
+
+def to_records(
+    frame: pd.DataFrame, node: Node, *, missing: Literal["keep", "clear"] = "keep"
+) -> list[dict[str, Any]]:
+    """Give rows as records that can be sent as JSON.
+
+    Never sent: ``id``, ``state``, dates and whatever else the commons fills in itself. A whole number that
+    pandas made a float (``51.0``) is whole again where the dictionary says so. Columns that the dictionary
+    does not know are kept: the check of the records finds them.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Properties, and links as ``<link>.submitter_id``, ``<link>.id`` or both. A star before a name, as in
+        the service's templates, does not count.
+    node : Node
+    missing : {"keep", "clear"}
+        What a missing cell does to a record that exists: leave what is stored, or (sent as null) clear it.
+
+    Returns
+    -------
+    list of dict
+        One per row, in order.
+
+    Raises
+    ------
+    ValidationError
+        Two columns have one name, or the columns or rows are a MultiIndex.
+    """
+    names = plain_columns(frame)
+    records: list[dict[str, Any]] = [{"type": node.name} for _ in range(len(frame))]
+    unsent = (set(node.system_properties) | NEVER_SENT) - {"project_id"}
+    links: dict[str, list[tuple[str, int]]] = {}
+    for position, name in enumerate(names):
+        if name in unsent:
+            continue
+        link, part = link_column(node, name)
+        if link is not None:
+            links.setdefault(link.name, []).append((part, position))
+            continue
+        empty = None if missing == "clear" and name not in _NOT_CLEARED else _ABSENT
+        for record, value in zip(
+            records, plain_column(frame.iloc[:, position], node.properties.get(name)), strict=True
+        ):
+            if value is not None:
+                record[name] = value
+            elif empty is None:
+                record[name] = None
+    for name, parts in links.items():
+        _put_links(records, frame, node.link(name), parts, clear=missing == "clear")
+    return records
+
+
+# A record without these is no record; an empty cell there is for the check to find.
+_NOT_CLEARED = frozenset({"type", "submitter_id", "project_id"})
+
+
+def plain_columns(frame: pd.DataFrame) -> list[str]:
+    """Give the names of a frame's columns without stars and outer spaces.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    ValidationError
+        Two columns have one name, or the columns or rows are a MultiIndex.
+    """
+    for axis, labels in (("columns", frame.columns), ("rows", frame.index)):
+        if isinstance(labels, pd.MultiIndex):
+            raise ValidationError(
+                f"The {axis} of the frame are a MultiIndex, which records cannot have: flatten them first "
+                f"({'df.columns = [...]' if axis == 'columns' else 'df.reset_index()'})."
+            )
+    names = [str(name).strip().lstrip("*").strip() for name in frame.columns]
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise ValidationError(
+            f"The frame has two columns named {twice[0]!r}; a commons would keep the last alone. "
+            "Rename or drop one of them.",
+            column=twice[0],
+        )
+    return names
+
+
+def link_column(node: Node, name: str) -> tuple[Link | None, str]:
+    """Say which link a column holds, and which part: its key (``submitter_id``, ``code``), or ``id``.
+
+    Parameters
+    ----------
+    node : Node
+    name : str
+        A column, without star.
+
+    Returns
+    -------
+    (Link or None, str)
+        No link, and the name itself, for any other column.
+    """
+    head, _, tail = name.partition(".")
+    for link in node.links:
+        if link.name == head and tail in {"", "id", link.key}:
+            return link, tail or link.key
+    return None, name
+
+
+def _put_links(
+    records: list[dict[str, Any]],
+    frame: pd.DataFrame,
+    link: Link,
+    parts: list[tuple[str, int]],
+    *,
+    clear: bool,
+) -> None:
+    held = [(part, [_ends(value) for value in plain_column(frame.iloc[:, at], None)]) for part, at in parts]
+    for position, record in enumerate(records):
+        ends: list[dict[str, Any]] = []
+        for part, column in held:
+            for index, value in enumerate(column[position]):
+                if index < len(ends) and part not in ends[index] and len(ends) == len(column[position]):
+                    ends[index][part] = value
+                else:
+                    ends.append({part: value})
+        if ends:
+            record[link.name] = ends if link.to_many or len(ends) > 1 else ends[0]
+        elif clear:
+            record[link.name] = None
+
+
+def _ends(value: Any) -> list[Any]:
+    """Give the targets in a cell: one, several, or none."""
+    if value is None:
+        return []
+    values = value if isinstance(value, list) else [value]
+    return list(dict.fromkeys(one if isinstance(one, str) else str(one) for one in values if one is not None))
+
+
+def is_missing(value: Any) -> bool:
+    """Say whether a cell is empty: ``None``, ``NaN``, ``NA`` or ``NaT``; never an empty text or list."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return True
+    return isinstance(value, float | np.floating) and math.isnan(value)
+
+
+def plain_column(column: pd.Series[Any], prop: Property | None) -> list[Any]:
+    """Give a column's cells as Python's own JSON values, ``None`` for a missing one.
+
+    Parameters
+    ----------
+    column : pandas.Series
+    prop : Property or None
+        Makes floats whole again where the dictionary wants whole numbers.
+
+    Returns
+    -------
+    list
+    """
+    whole = prop is not None and "integer" in prop.types and "number" not in prop.types
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        kinds = [plain_value(value, whole) for value in column.cat.categories]
+        return [kinds[code] if code >= 0 else None for code in column.cat.codes]
+    if isinstance(dtype, np.dtype) and dtype.kind in "iub":
+        return list(column.tolist())
+    if isinstance(dtype, pd.StringDtype | pd.BooleanDtype) or pd.api.types.is_integer_dtype(dtype):
+        return [None if value is pd.NA or value != value else value for value in column.tolist()]
+    return [plain_value(value, whole) for value in column.tolist()]
+
+
+def plain_value(value: Any, whole: bool = False) -> Any:
+    """Give a cell as Python's own JSON value.
+
+    Parameters
+    ----------
+    value : Any
+    whole : bool
+        Make a whole float an int.
+
+    Returns
+    -------
+    Any
+        ``None`` if missing; dates in ISO form; what JSON has no word for as it is.
+    """
+    if isinstance(value, str) or value is None:
+        return value
+    if is_missing(value):
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return int(value) if whole and value.is_integer() and abs(value) < 2**53 else value
+    if isinstance(
+        value, list | tuple | set | frozenset | np.ndarray | pd.Series | pd.api.extensions.ExtensionArray
+    ):
+        ordered = sorted(value, key=str) if isinstance(value, set | frozenset) else value
+        return [plain_value(item, whole) for item in ordered]
+    if isinstance(value, Mapping):
+        return {str(key): plain_value(item) for key, item in value.items()}
+    if isinstance(value, datetime.date | datetime.time):
+        return _iso(value)
+    return value
+
+
+def _iso(value: datetime.date | datetime.time) -> str:
+    """Write a date without a time of day as a date; pandas has no other way to hold one."""
+    if isinstance(value, pd.Timestamp) and value == value.normalize() and value.tzinfo is None:
+        return value.date().isoformat()
+    return value.isoformat()
+
+
+def refused_cells(frame: pd.DataFrame, node: Node) -> list[RefusedCell]:
+    """Find the cells that the services cannot carry, or would store as something else.
+
+    NUL characters, lone surrogates, infinity, a missing number within a list, whole numbers of more than 64
+    bits, whole numbers that a float cannot hold in a ``number`` property, and what JSON has no word for.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    node : Node
+
+    Returns
+    -------
+    list of RefusedCell
+        (position, column, value, why), in the order of the columns.
+    """
+    found: list[RefusedCell] = []
+    unsent = (set(node.system_properties) | NEVER_SENT) - {"project_id"}
+    for position, name in enumerate(plain_columns(frame)):
+        if name in unsent:
+            continue
+        prop = node.properties.get(name)
+        column = frame.iloc[:, position]
+        values = plain_column(column, prop)
+        if _harmless(column, prop):
+            continue
+        reasons: dict[Any, str] = {}
+        for row, value in enumerate(values):
+            if value is None or type(value) is bool:
+                continue
+            key = value if isinstance(value, str) else None
+            why = reasons.get(key) if key is not None else None
+            if why is None:
+                why = _why_refused(value, prop)
+                if key is not None:
+                    reasons[key] = why
+            if why:
+                found.append(RefusedCell(row, name, value, why))
+    return found
+
+
+def _harmless(column: pd.Series[Any], prop: Property | None) -> bool:
+    """Say whether no value of this dtype can be refused, to save the look at each."""
+    dtype = column.dtype
+    if pd.api.types.is_bool_dtype(dtype) and not isinstance(dtype, pd.CategoricalDtype):
+        return True
+    floats = prop is not None and prop.kind == "number"
+    return pd.api.types.is_signed_integer_dtype(dtype) and not floats
+
+
+def _why_refused(value: Any, prop: Property | None) -> str:
+    if isinstance(value, str):
+        return _why_text(value)
+    if isinstance(value, bool):
+        return ""
+    if isinstance(value, int):
+        return _why_whole(value, prop)
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else "is not a finite number, and JSON has none other"
+    if isinstance(value, list):
+        inner = prop.items if prop is not None else None
+        if any(item is None for item in value):
+            return "holds an empty item: leave it out of the list"
+        return next((f"holds an item that {why}" for item in value if (why := _why_refused(item, inner))), "")
+    if isinstance(value, Mapping):
+        return next(
+            (why for item in value.values() if item is not None and (why := _why_refused(item, None))), ""
+        )
+    return f"is a {type(value).__name__}, which a record cannot hold: write it as text or as a number"
+
+
+def _why_text(value: str) -> str:
+    if "\x00" in value:
+        return "holds a NUL character (\\x00), which the commons' database cannot store"
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return "holds half of a character (a lone surrogate), which is no valid text"
+    return ""
+
+
+def _why_whole(value: int, prop: Property | None) -> str:
+    if not -(2**63) <= value < 2**63:
+        return "has more than 64 bits, which the commons' database cannot store"
+    numeric = prop is not None and "number" in prop.types and "integer" not in prop.types
+    if numeric and abs(value) > 2**53 and int(float(value)) != value:
+        return f"has more digits than the commons keeps: it would store {int(float(value))}"
+    return ""
