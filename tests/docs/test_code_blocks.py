@@ -24,6 +24,7 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
+
 def blocks(page: Path) -> list[tuple[int, str, str, bool]]:
     text = page.read_text(encoding="utf-8")
     found = []
@@ -63,12 +64,20 @@ def test_page(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def run_console(code: str, where: str) -> None:
-    environment = dict(os.environ, PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", COLUMNS="100")
+    environment = dict(
+        os.environ, PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", COLUMNS="100"
+    )
     for part in re.split(r"^\$ ", code, flags=re.MULTILINE)[1:]:
         command, _, expected = part.partition("\n")
-        assert shlex.split(command)[0] in ("gen3nb", "python"), f"{where}: {command}: mark it as not run, and say why"
-        done = subprocess.run(shlex.split(command), capture_output=True, text=True, env=environment, timeout=240)
+        assert shlex.split(command)[0] in ("gen3nb", "python"), (
+            f"{where}: {command}: mark it as not run, and say why"
+        )
+        done = subprocess.run(
+            shlex.split(command), capture_output=True, text=True, env=environment, timeout=240
+        )
         assert done.returncode == 0, f"{where}: {command}\n{done.stdout}{done.stderr}"
         if expected.strip():
             pattern = ".*".join(re.escape(piece.strip()) for piece in re.split("…", expected.strip()))
-            assert re.search(pattern, done.stdout.strip(), re.DOTALL), f"{where}: {command} printed\n{done.stdout}"
+            assert re.search(pattern, done.stdout.strip(), re.DOTALL), (
+                f"{where}: {command} printed\n{done.stdout}"
+            )
