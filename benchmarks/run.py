@@ -2,8 +2,8 @@
 
     python benchmarks/run.py [--records 100000]
 
-Every line is one job on one practice commons (loopback, default dictionary). Where the `gen3` SDK does the same, it
-does so in the same run, and the ratio says how many times as fast gen3nb is. Nothing is asserted: this prints.
+Every line is one job on one practice commons (loopback, default dictionary). Where the `gen3` SDK does the
+same, it does so in the same run, and the ratio says how many times as fast gen3nb is. This prints, no more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every test may use: a practice commons over real HTTP, a fresh project, and no network but loopback."""
+"""What every test may use: a practice commons over real HTTP, a fresh project, and only loopback."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
             part for part in (str(LOOPBACK), os.environ.get("PYTHONPATH", "")) if part
         )
     os.environ["HOME"] = os.environ["GEN3NB_TEST_HOME"]
-    for name in [name for name in os.environ if name.startswith(("XDG_", "GEN3_")) or name == "GEN3NB_PROFILE"]:
+    for name in [
+        name for name in os.environ if name.startswith(("XDG_", "GEN3_")) or name == "GEN3NB_PROFILE"
+    ]:
         del os.environ[name]
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         os.environ.pop(name, None)
