@@ -1,0 +1,436 @@
+"""Signing in, as a ``gen3.auth.Gen3Auth`` that any class of the gen3 SDK takes."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Container, Mapping
+from typing import Any, NoReturn, cast
+
+import requests
+from gen3.auth import Gen3Auth
+
+from gen3nb.client.addresses import check_endpoint, origin
+from gen3nb.client.credentials import (
+    Credential,
+    from_access_token,
+    from_file,
+    from_key,
+    from_text,
+    key_expired,
+)
+from gen3nb.client.failures import failure
+from gen3nb.client.redaction import Secret
+from gen3nb.client.tokens import TokenKeeper, claims_of, endpoint_of_issuer, when
+from gen3nb.client.transport import Transport
+from gen3nb.client.workspace import Workspace
+from gen3nb.errors import AuthError, Gen3Error, KeyExpired, NotFound, TokenExpired
+
+__all__ = ["Auth"]
+
+# gen3 5 uses the first, gen3 4 and older commons the second
+TOKEN_ROUTES = ("/user/credentials/api/access_token", "/user/credentials/cdis/access_token")
+
+
+class Auth(Gen3Auth):  # type: ignore[misc]  # the SDK has no types
+    """Sign in to a Gen3 commons; takes what ``gen3.auth.Gen3Auth`` takes.
+
+    Nothing is sent when one is made. The first request fetches an access token from fence
+    (``POST /user/credentials/api/access_token``) or from the workspace token service
+    (``GET /wts/token/``), and later ones renew it before it ends: by its age since it was issued, so a wrong
+    clock on this machine does not matter. Threads share one token and one renewal. The token goes to the
+    commons' own origin only, and is held in memory only.
+
+    Parameters
+    ----------
+    endpoint : str, optional
+        The commons' address; by default the one that issued the key.
+    refresh_file : str or path, optional
+        An API key file, its name in ``~/.gen3/``, ``idp://wts/<idp>`` or ``accesstoken:///<token>``.
+        Without any argument: ``GEN3_API_KEY``, ``~/.gen3/credentials.json``, the workspace.
+    refresh_token : Mapping, optional
+        An API key file's content.
+    idp : str, optional
+        In a workspace, which of its commons.
+    client_credentials : pair of str, optional
+        Id and secret of an OIDC client (``POST /user/oauth2/token``).
+    client_scopes : str, optional
+        What such a client asks for.
+    access_token : str, optional
+        A ready access token, which cannot be renewed.
+    credential : Credential, optional
+        Instead of all these, what ``gen3nb.connect`` found.
+    timeout, verify, proxies
+        As in ``gen3nb.connect``.
+    allow_http : container of str
+        Host names that may be spoken to without encryption.
+
+    Raises
+    ------
+    ProfileError
+        The key file is missing or wrong.
+    AuthError
+        The key was issued by another commons.
+    KeyExpired
+        The key has run out.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        refresh_file: str | os.PathLike[str] | None = None,
+        refresh_token: Mapping[str, Any] | None = None,
+        idp: str | None = None,
+        client_credentials: tuple[str, str] | None = None,
+        client_scopes: str | None = None,
+        access_token: str | None = None,
+        *,
+        credential: Credential | None = None,
+        timeout: float | tuple[float, float] = (10, 120),
+        verify: bool | str | os.PathLike[str] = True,
+        proxies: Mapping[str, str] | None = None,
+        allow_http: Container[str] = (),
+    ) -> None:
+        # Gen3Auth.__init__ asks the network and writes files, so it is not called; its attributes are kept
+        if credential is None:
+            _check(endpoint, refresh_file, refresh_token, idp, client_credentials, client_scopes)
+            credential = _credential(
+                endpoint, refresh_file, refresh_token, idp, client_credentials, client_scopes, access_token
+            )
+        self._options: dict[str, Any] = {"timeout": timeout, "verify": verify, "proxies": proxies}
+        self._allow_http = allow_http
+        self._credential = credential
+        if endpoint or credential.endpoint or credential.issuer or not credential.workspace:
+            self._credential = credential.at(endpoint or credential.endpoint)
+            self._endpoint = check_endpoint(self._credential.endpoint, allow_http)
+        else:
+            self._endpoint = ""  # a workspace's own commons: its first token says which
+        self._keeper = TokenKeeper(
+            self._fetcher(), credential.access_token if credential.api_key is None else None
+        )
+        self._use_wts = credential.workspace
+        self._wts_idp = credential.idp
+        self._wts_namespace = os.environ.get("NAMESPACE", "default")
+        self._external_wts_host = None
+        self._refresh_file = None
+        self._client_credentials = None
+        self._client_scopes = credential.scopes
+
+    def __repr__(self) -> str:
+        who = f" as {self.username}" if self.username else ""
+        ends = self.expires_at
+        until = f", token until {when(ends)}" if ends is not None else ""
+        return f"<Auth: {self._endpoint or 'workspace'}{who}, by {self._credential.source}{until}>"
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("an Auth holds a key, so it is not pickled; pickle the Commons, which holds none")
+
+    @property
+    def endpoint(self) -> str:
+        """The commons' address."""
+        if not self._endpoint:
+            self.get_access_token()
+        return self._endpoint
+
+    @property
+    def source(self) -> str:
+        """Where the credentials were found, in words."""
+        return self._credential.source
+
+    @property
+    def username(self) -> str:
+        """The user's name as the token has it; empty before there is one."""
+        token = self._keeper.token
+        context = token.claims.get("context") if token is not None else None
+        user = context.get("user") if isinstance(context, Mapping) else None
+        return str(user.get("name") or "") if isinstance(user, Mapping) else ""
+
+    @property
+    def expires_at(self) -> float | None:
+        """When the present access token ends, in seconds since 1970 by the commons' clock."""
+        token = self._keeper.token
+        return token.exp if token is not None else None
+
+    @property
+    def key_expires_at(self) -> float | None:
+        """When the API key ends, in seconds since 1970."""
+        return self._credential.key_expires
+
+    def get_access_token(self) -> str:
+        """Give an access token that is good now; fetch one if need be (fence or workspace).
+
+        Raises
+        ------
+        KeyExpired, AuthError
+            The commons does not take the key.
+        Unavailable
+            It cannot be reached.
+        """
+        token = self._keeper.current()
+        self._learn(token.value)
+        return token.value
+
+    def refresh_access_token(self, endpoint: str | None = None) -> str:
+        """Fetch a new access token whatever the present one is worth (fence or workspace).
+
+        Raises
+        ------
+        TokenExpired
+            There is only a ready access token, and no key to get another with.
+        """
+        if not self._keeper.renewable:
+            raise TokenExpired(
+                "this access token was given without a key, so it cannot be renewed: connect again"
+            )
+        token = self._keeper.renew()
+        self._learn(token.value)
+        return token.value
+
+    def run_out(self, token: str, said: str = "") -> bool:
+        """Tell whether a token that the commons refused had run out, so that a new one helps."""
+        return self._keeper.run_out(token, said)
+
+    def get_api_key(self) -> str | None:
+        """Give the API key, as gen3 5 does."""
+        return self._credential.api_key
+
+    @property
+    def _access_token(self) -> str | None:
+        token = self._keeper.token
+        return token.value if token is not None else None
+
+    @property
+    def _access_token_info(self) -> Mapping[str, Any] | None:
+        token = self._keeper.token
+        return token.claims if token is not None else None
+
+    @property
+    def _token_info(self) -> Mapping[str, Any]:
+        return self._keeper.current().claims
+
+    @property
+    def _refresh_token(self) -> dict[str, str] | None:
+        key = self._credential.api_key
+        return None if key is None else {"api_key": key, "key_id": self._credential.key_id}
+
+    def _get_auth_value(self) -> str:
+        return Secret("bearer " + self.get_access_token())
+
+    def get_access_token_from_wts(self, endpoint: str | None = None) -> str:
+        """Give a token from the workspace token service, as the SDK's method of this name does."""
+        return self.get_access_token()
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign a request of the SDK or of plain ``requests``, if it goes to the commons."""
+        if origin(str(request.url)) != origin(self.endpoint):
+            return request
+        request.headers["Authorization"] = self._get_auth_value()
+        request.register_hook("response", self._handle_401)
+        return request
+
+    def _handle_401(self, response: requests.Response, **options: Any) -> requests.Response:
+        """Send once more what was refused because the token had run out, and nothing else."""
+        request = response.request
+        value = str(request.headers.get("Authorization", ""))
+        body_is_text = request.body is None or isinstance(request.body, str | bytes)
+        if response.status_code != 401 or not value or not body_is_text or response.history:
+            return response
+        if origin(str(request.url)) != origin(self.endpoint):
+            return response
+        if not self._keeper.run_out(value.removeprefix("bearer "), response.text):
+            return response
+        response.close()
+        again = request.copy()
+        again.headers["Authorization"] = self._get_auth_value()
+        again.hooks = {"response": []}
+        answer = cast("requests.Response", response.connection.send(again, **options))  # type: ignore[attr-defined]  # requests sets it
+        answer.history.append(response)
+        answer.request = again
+        return answer
+
+    def _learn(self, token: str) -> None:
+        """Take the commons from the first token of a workspace."""
+        if not self._endpoint:
+            issuer = endpoint_of_issuer(claims_of(token))
+            if not issuer:
+                raise AuthError(
+                    "the workspace's token does not say which commons it is for: give its address"
+                )
+            self._endpoint = check_endpoint(issuer, self._allow_http)
+
+    def _fetcher(self) -> Any:
+        """Give the function that gets a new token, or None."""
+        credential = self._credential
+        if credential.client is not None:
+            return self._from_client
+        if credential.workspace:
+            return self._from_workspace
+        return self._from_key if credential.api_key is not None else None
+
+    def _transport(self, endpoint: str) -> Transport:
+        return Transport(check_endpoint(endpoint, self._allow_http), **self._options)
+
+    def _from_key(self) -> str:
+        """Trade the API key for an access token at the commons that issued it."""
+        transport = self._transport(
+            self._endpoint if not self._credential.workspace else self._credential.issuer
+        )
+        try:
+            return _trade(transport, self._credential)
+        finally:
+            transport.close()
+
+    def _from_workspace(self) -> str:
+        """Get a token from the workspace token service, in the cluster or beside the key's issuer."""
+        signer: TokenKeeper | None = None
+        if self._credential.api_key is not None:
+            signer = TokenKeeper(None, self._from_key())
+            service = Workspace.at(self._credential.issuer, _Fixed(signer), **self._options)
+        else:
+            service = Workspace.in_cluster(**self._options)
+        try:
+            idp = self._wts_idp
+            if idp == "local" and self._endpoint:
+                idp = service.idp_of(self._endpoint) or "local"
+            return Secret(service.token(idp))
+        finally:
+            service.transport.close()
+
+    def _from_client(self) -> str:
+        """Get a token with an OIDC client's id and secret."""
+        assert self._credential.client is not None  # noqa: S101 - _fetcher looked
+        name, secret = self._credential.client
+        basic = base64.b64encode(f"{name}:{secret}".encode()).decode()
+        transport = self._transport(self._endpoint)
+        try:
+            answer = transport.json(
+                "POST",
+                "/user/oauth2/token",
+                service="fence",
+                params={"grant_type": "client_credentials", "scope": self._credential.scopes},
+                headers={"Authorization": Secret("Basic " + basic)},
+            )
+        finally:
+            transport.close()
+        return _token_in(answer, "access_token", self._endpoint)
+
+
+class _Fixed:
+    """Signs with one token."""
+
+    def __init__(self, keeper: TokenKeeper) -> None:
+        self._keeper = keeper
+        self.username = ""
+
+    def get_access_token(self) -> str:
+        return self._keeper.current().value
+
+    def run_out(self, token: str, said: str = "") -> bool:
+        return False
+
+
+def _check(
+    endpoint: str | None,
+    refresh_file: object,
+    refresh_token: object,
+    idp: str | None,
+    client_credentials: object,
+    client_scopes: str | None,
+) -> None:
+    """Refuse what the SDK refuses."""
+    if client_scopes and not client_credentials:
+        raise ValueError("'client_scopes' cannot be specified without 'client_credentials'")
+    if refresh_file and refresh_token:
+        raise ValueError("Only one of 'refresh_file' and 'refresh_token' can be specified.")
+    if endpoint and idp:
+        raise ValueError("Only one of 'endpoint' and 'idp' can be specified.")
+    if client_credentials and not endpoint:
+        raise ValueError("'endpoint' must be specified when using client credentials")
+
+
+def _credential(
+    endpoint: str | None,
+    refresh_file: str | os.PathLike[str] | None,
+    refresh_token: Mapping[str, Any] | None,
+    idp: str | None,
+    client_credentials: tuple[str, str] | None,
+    client_scopes: str | None,
+    access_token: str | None,
+) -> Credential:
+    """Read the SDK's seven arguments."""
+    if client_credentials:
+        name, secret = client_credentials
+        return Credential(
+            f"the OIDC client {name}",
+            endpoint=endpoint or "",
+            client=(name, Secret(secret)),
+            scopes=client_scopes or "user data openid",
+        )
+    if access_token:
+        return from_access_token(access_token)
+    if refresh_token:
+        return from_key(refresh_token)
+    if refresh_file:
+        text = os.fspath(refresh_file)
+        return from_text(text, "the API key file")
+    if idp:
+        return Credential(f"the workspace (idp {idp})", workspace=True, idp=idp)
+    if os.environ.get("GEN3_API_KEY"):
+        return from_text(os.environ["GEN3_API_KEY"], "GEN3_API_KEY:")
+    home = os.path.expanduser("~/.gen3/credentials.json")
+    if os.path.isfile(home):
+        return from_file(home)
+    return Credential("the workspace", workspace=True)
+
+
+def _trade(transport: Transport, credential: Credential) -> str:
+    """Post the API key, on the newer route or the older one."""
+    body = {"api_key": credential.api_key}
+    for route in TOKEN_ROUTES:
+        last = route == TOKEN_ROUTES[-1]
+        response = transport.request(
+            "POST", route, service="fence:key", json=body, retry=True, accept=(400, 401, 403, 404, 405)
+        )
+        if response.status_code in (404, 405) and not last:
+            continue
+        if response.status_code == 400 and "expire after" in response.text:
+            response = _shorter(transport, route, body, credential)
+        if response.status_code >= 400:
+            raise _untraded(response, transport.endpoint, credential)
+        return _token_in(transport.decode(response, "fence:key"), "access_token", transport.endpoint)
+    raise AssertionError("unreachable")
+
+
+def _shorter(
+    transport: Transport, route: str, body: Mapping[str, Any], credential: Credential
+) -> requests.Response:
+    """Ask for a token that ends before the key does."""
+    import time
+
+    rest = int((credential.key_expires or 0) - time.time()) - 5
+    params = {"expires_in": max(rest, 1)}
+    return transport.request(
+        "POST", route, service="fence:key", json=body, params=params, retry=True, accept=(400, 401, 403)
+    )
+
+
+def _untraded(response: requests.Response, endpoint: str, credential: Credential) -> Gen3Error:
+    """Say why a key was not taken."""
+    if response.status_code in (404, 405):
+        return NotFound(
+            f"{endpoint} has no sign-in service where a Gen3 commons has one: is this the commons' own address?",
+            service="fence",
+            status=response.status_code,
+        )
+    error = failure(response, service="fence:key", endpoint=endpoint)
+    if isinstance(error, KeyExpired):
+        return key_expired(credential, endpoint)
+    return type(error)(f"{error.message} (it came from {credential.source})", **error.facts)
+
+
+def _token_in(answer: Any, key: str, endpoint: str) -> Secret:
+    """Take the token out of an answer."""
+    value = answer.get(key) if isinstance(answer, Mapping) else None
+    if not isinstance(value, str) or not value:
+        raise AuthError(f"the sign-in service of {endpoint} gave no access token")
+    return Secret(value)

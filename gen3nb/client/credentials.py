@@ -1,0 +1,241 @@
+"""What a person signs in with, and where it was found."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gen3nb.client.addresses import is_loopback, origin
+from gen3nb.client.redaction import Secret
+from gen3nb.client.tokens import claims_of, endpoint_of_issuer, when
+from gen3nb.errors import AuthError, KeyExpired, ProfileError
+
+__all__ = ["Credential", "from_access_token", "from_file", "from_key", "from_text", "same_commons"]
+
+DOUBTFUL = 900.0  # seconds by which the clocks of two machines may well differ
+LARGEST_KEY_FILE = 100_000
+IDP = "idp://wts/"
+ACCESS_TOKEN = "accesstoken:///"  # noqa: S105 - a prefix, no token
+
+
+@dataclass(frozen=True)
+class Credential:
+    """One way to sign in to one commons.
+
+    Parameters
+    ----------
+    source : str
+        Where it was found, in words: ``"the API key file keys/mine.json"``.
+    endpoint : str
+        The commons it is for.
+    api_key, access_token : Secret, optional
+        The secrets; a repr does not show them.
+    key_id : str
+        The key's public id.
+    workspace : bool
+        Whether tokens come from the workspace token service.
+    idp : str
+        Which of the workspace's commons; ``"local"`` is its own.
+    client : pair, optional
+        Id and secret of an OIDC client.
+    scopes : str
+        What such a client asks for.
+    profile : str, optional
+        The profile that it stands in.
+    """
+
+    source: str
+    endpoint: str = ""
+    api_key: Secret | None = None
+    access_token: Secret | None = None
+    key_id: str = ""
+    workspace: bool = False
+    idp: str = "local"
+    client: tuple[str, Secret] | None = None
+    scopes: str = "user data openid"
+    profile: str | None = None
+
+    @property
+    def issuer(self) -> str:
+        """The commons that issued the key or the token."""
+        secret = self.api_key or self.access_token
+        return endpoint_of_issuer(claims_of(secret)) if secret else ""
+
+    @property
+    def key_expires(self) -> float | None:
+        """When the API key ends, in seconds since 1970."""
+        if self.api_key is None:
+            return None
+        exp = claims_of(self.api_key).get("exp")
+        return float(exp) if isinstance(exp, int | float) else None
+
+    def at(self, endpoint: str) -> Credential:
+        """Give the same for an endpoint, after looking whether it belongs there.
+
+        Raises
+        ------
+        AuthError
+            The key or token was issued by another commons.
+        KeyExpired
+            The key ran out so long ago that no two clocks differ by as much.
+        """
+        where = endpoint or self.endpoint or self.issuer
+        if not where:
+            raise AuthError(
+                f"{self.source} does not say which commons it is for: give the commons' address too"
+            )
+        if not self.workspace and self.issuer and not same_commons(self.issuer, where):
+            raise AuthError(
+                f"{self.source} was issued by {self.issuer}, not by {where}: a key is only sent to its own commons; "
+                f"connect to {self.issuer!r}, or get a key from the profile page of {where}",
+                issuer=self.issuer,
+                endpoint=where,
+            )
+        expires = self.key_expires
+        if expires is not None and expires < time.time() - DOUBTFUL:
+            raise key_expired(self, where)
+        return replace(self, endpoint=where.rstrip("/"))
+
+
+def key_expired(credential: Credential, endpoint: str) -> KeyExpired:
+    """Say until when a key was valid, and what to do."""
+    return KeyExpired(
+        f"{credential.source} holds an API key that was valid until {when(credential.key_expires)}: "
+        f"make a new one on the profile page of {endpoint} and save it in its place",
+        expired=credential.key_expires,
+        endpoint=endpoint,
+        source=credential.source,
+    )
+
+
+def same_commons(one: str, other: str) -> bool:
+    """Compare two addresses; the names of this machine are one."""
+    scheme_a, host_a, port_a = origin(one)
+    scheme_b, host_b, port_b = origin(other)
+    hosts = host_a == host_b or (is_loopback(host_a) and is_loopback(host_b))
+    return hosts and (scheme_a, port_a) == (scheme_b, port_b)
+
+
+def from_key(key: Mapping[str, Any] | str, source: str = "the API key given") -> Credential:
+    """Read an API key as the commons' profile page gives it: ``{"api_key": …, "key_id": …}``.
+
+    Raises
+    ------
+    ProfileError
+        It has another shape.
+    """
+    document: Any = {"api_key": key} if isinstance(key, str) else key
+    if not isinstance(document, Mapping):
+        raise ProfileError(f"{source} holds a JSON {_kind(document)}, not an API key: {_WANTED}")
+    secret = document.get("api_key")
+    if not isinstance(secret, str) or not secret.strip():
+        has = ", ".join(repr(str(name)) for name in list(document)[:6]) or "nothing"
+        raise ProfileError(f"{source} holds no 'api_key' (it has {has}): {_WANTED}")
+    api_key = Secret(secret.strip())
+    claims: dict[str, Any] | None = None
+    try:
+        claims = claims_of(api_key)
+    except AuthError:
+        pass
+    if claims is None:
+        raise ProfileError(f"the 'api_key' in {source} is broken: it is not a Gen3 key; {_WANTED}")
+    if claims.get("pur") == "access":
+        raise ProfileError(
+            f"{source} holds an access token where an API key belongs: pass it as access_token="
+        )
+    return Credential(source, api_key=api_key, key_id=str(document.get("key_id") or ""))
+
+
+_WANTED = "download a fresh one from the commons' profile page (“Create API key”, “Download json”)"
+
+
+def from_access_token(token: str, source: str = "the access token given") -> Credential:
+    """Take an access token.
+
+    Raises
+    ------
+    ProfileError
+        It is none.
+    """
+    value = Secret(token.strip().removeprefix("bearer ").removeprefix("Bearer "))
+    claims: dict[str, Any] | None = None
+    try:
+        claims = claims_of(value)
+    except AuthError:
+        pass
+    if claims is None:
+        raise ProfileError(f"{source} is not a Gen3 access token: one has three parts, joined by dots")
+    if claims.get("pur") == "api_key":
+        raise ProfileError(f"{source} is an API key: pass its file as credentials=")
+    return Credential(source, access_token=value)
+
+
+def from_file(path: str | os.PathLike[str], source: str = "") -> Credential:
+    """Read an API key file.
+
+    Raises
+    ------
+    ProfileError
+        It is missing, unreadable or not an API key file.
+    """
+    file = Path(path).expanduser()
+    name = source or f"the API key file {file}"
+    problem = ""
+    content = b""
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST_KEY_FILE + 1)
+    except FileNotFoundError:
+        problem = f"{name} does not exist"
+    except IsADirectoryError:
+        problem = f"{name} is a folder: give the file in it"
+    except OSError as error:
+        problem = f"{name} cannot be read ({error.strerror or type(error).__name__})"
+    if problem:
+        raise ProfileError(problem, path=str(file))
+    if not content.strip():
+        raise ProfileError(f"{name} is empty: {_WANTED}", path=str(file))
+    if len(content) > LARGEST_KEY_FILE or b"\0" in content[:1000] or content.startswith(b"%PDF"):
+        kind = "a PDF" if content.startswith(b"%PDF") else "something else"
+        raise ProfileError(f"{name} is {kind}, not an API key file: {_WANTED}", path=str(file))
+    document: Any = None
+    text = Secret(content.decode("utf-8-sig", "replace").strip())
+    try:
+        document = json.loads(text)
+    except ValueError:
+        if text.count(".") == 2 and len(text.split()) == 1:
+            document = {"api_key": text}
+    content = b""
+    if document is None:
+        raise ProfileError(f"{name} is not JSON, so it is no API key file: {_WANTED}", path=str(file))
+    if isinstance(document, dict):
+        document = {
+            key: Secret(value) if isinstance(value, str) else value for key, value in document.items()
+        }
+    return from_key(document, name)
+
+
+def from_text(text: str, source: str) -> Credential:
+    """Read what the SDK takes as ``refresh_file`` and in ``GEN3_API_KEY``.
+
+    A path, the name of a file in ``~/.gen3/``, ``idp://wts/<idp>`` or ``accesstoken:///<token>``.
+    """
+    if text.startswith(IDP):
+        return Credential(source, workspace=True, idp=text.removeprefix(IDP) or "local")
+    if text.startswith(ACCESS_TOKEN):
+        return from_access_token(text.removeprefix(ACCESS_TOKEN), source)
+    path = Path(text).expanduser()
+    if not path.is_file() and "/" not in text and "\\" not in text:
+        home = Path("~/.gen3").expanduser() / text
+        path = next((p for p in (home, home.with_name(text + ".json")) if p.is_file()), path)
+    return from_file(path, f"{source} {path}")
+
+
+def _kind(value: object) -> str:
+    """Name a JSON value."""
+    return {list: "list", str: "text", bool: "true/false", type(None): "null"}.get(type(value), "number")

@@ -1,0 +1,396 @@
+"""One table from a service's answer to an exception and the next step."""
+
+from __future__ import annotations
+
+import email.utils
+import html
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from html.parser import HTMLParser
+from typing import Any, NamedTuple
+
+import requests
+
+from gen3nb.client.redaction import redact
+from gen3nb.errors import (
+    AuthError,
+    Conflict,
+    Gen3Error,
+    KeyExpired,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ServiceError,
+    TimedOut,
+    TokenExpired,
+    Unavailable,
+)
+
+__all__ = ["Needs", "absent", "failure", "is_html", "retry_after", "words_of"]
+
+LONGEST = 500
+
+SERVICES = {
+    "fence": "the sign-in service",
+    "arborist": "the permissions service",
+    "sheepdog": "the submission service",
+    "peregrine": "the query service",
+    "indexd": "the file index",
+    "workspace": "the workspace token service",
+    "requestor": "the access request service",
+    "sower": "the job service",
+    "mds": "the metadata service",
+}
+
+
+class Needs(NamedTuple):
+    """What a request needs: to do what, by which method, on which resource."""
+
+    purpose: str
+    method: str
+    resource: str
+
+
+class Rule(NamedTuple):
+    """A row of the table: which answers, which exception, what to say and what to do next."""
+
+    service: str
+    status: Sequence[int]
+    words: str
+    error: type[Gen3Error]
+    says: str
+    then: str
+
+
+# The first row that fits wins; a service of "" is any.
+TABLE: tuple[Rule, ...] = (
+    Rule(
+        "fence:key",
+        (400, 401),
+        r"signature has expired|outlive|expire after the provided api key",
+        KeyExpired,
+        "the API key has run out",
+        "make a new one on the commons' profile page",
+    ),
+    Rule(
+        "fence:key",
+        (401,),
+        r"denylisted|blacklisted|revoked",
+        AuthError,
+        "the API key has been deleted",
+        "make a new one on the commons' profile page",
+    ),
+    Rule(
+        "fence:key",
+        (401,),
+        r"incorrect purpose",
+        AuthError,
+        "an access token was given where an API key belongs",
+        "pass it as access_token=, or make an API key on the commons' profile page",
+    ),
+    Rule(
+        "fence:key",
+        (400, 401, 403),
+        r"",
+        AuthError,
+        "the commons does not take this API key",
+        "make a new one on its profile page",
+    ),
+    Rule(
+        "",
+        (401,),
+        r"expired",
+        TokenExpired,
+        "the access token has run out",
+        "connect again, with an API key so that it renews itself",
+    ),
+    Rule(
+        "fence",
+        (401,),
+        r"permission on authorization|have access to",
+        PermissionDenied,
+        "you lack the permission to do this",
+        "ask the commons' data access contact for it",
+    ),
+    Rule(
+        "indexd",
+        (401,),
+        r"permission denied",
+        PermissionDenied,
+        "the file index does not let you do this",
+        "ask the commons' data access contact for it",
+    ),
+    Rule(
+        "",
+        (401,),
+        r"",
+        AuthError,
+        "the commons did not take your sign-in",
+        "connect again with a fresh API key",
+    ),
+    Rule(
+        "",
+        (403,),
+        r"",
+        PermissionDenied,
+        "you lack the permission to do this",
+        "ask the commons' data access contact for it",
+    ),
+    Rule(
+        "sheepdog",
+        (400,),
+        r"project is in state|not releasable|in state '",
+        Conflict,
+        "the project is closed",
+        "an administrator can open it again",
+    ),
+    Rule(
+        "sheepdog",
+        (400,),
+        r"already exists in db|can not delete the p|was committed already",
+        Conflict,
+        "the state of the commons forbids it",
+        "",
+    ),
+    Rule("", (404,), r"", NotFound, "there is no such thing", "check the spelling"),
+    Rule("", (409,), r"", Conflict, "the state of the commons forbids it", ""),
+    Rule("", (413,), r"", ServiceError, "the request was too large", "send less at once"),
+    Rule(
+        "",
+        (400, 414),
+        r"request.?(line|uri).{0,20}too l",
+        ServiceError,
+        "the request was too long",
+        "ask for less at once",
+    ),
+    Rule("", (429,), r"", RateLimited, "the commons asks to slow down", "try again later"),
+    Rule("", (502, 503), r"", Unavailable, "the service is not available at the moment", "try again later"),
+    Rule(
+        "",
+        (504,),
+        r"",
+        TimedOut,
+        "no answer came in time, so whether it was done is unknown",
+        "look at what is stored before doing it again",
+    ),
+    Rule(
+        "",
+        range(500, 600),
+        r"",
+        ServiceError,
+        "the service failed",
+        "if it happens again, tell the commons' operators",
+    ),
+    Rule("", range(300, 600), r"", ServiceError, "the service refused the request", ""),
+)
+
+
+def failure(
+    response: requests.Response,
+    *,
+    service: str,
+    needs: Needs | None = None,
+    user: str = "",
+    endpoint: str = "",
+) -> Gen3Error:
+    """Make the exception for an answer of status 300 and more.
+
+    Parameters
+    ----------
+    response : requests.Response
+        The answer.
+    service : str
+        Which service gave it; ``"fence:key"`` is fence asked for a token.
+    needs : Needs, optional
+        Which permission the request needs.
+    user : str
+        Who is signed in, for the message.
+    endpoint : str
+        The commons.
+    """
+    said, request_id = words_of(response)
+    name = service.partition(":")[0]
+    rule = next(
+        rule
+        for rule in TABLE
+        if rule.service in ("", service, name)
+        and response.status_code in rule.status
+        and re.search(rule.words, said, re.IGNORECASE)
+    )
+    facts: dict[str, Any] = {
+        "service": name,
+        "method": response.request.method if response.request is not None else None,
+        "path": redact(response.request.path_url) if response.request is not None else None,
+        "status": response.status_code,
+        "request_id": request_id,
+        "said": said,
+    }
+    if rule.error is PermissionDenied:
+        return _denied(rule, facts, needs, user, endpoint)
+    if rule.error is RateLimited:
+        facts["retry_after"] = retry_after(response)
+    who = SERVICES.get(name, name)
+    where = f" of {endpoint}" if endpoint else ""
+    quoted = (
+        f' ({who}{where} said, with {response.status_code}: "{said}")'
+        if said
+        else f" ({who}{where} answered {response.status_code})"
+    )
+    ending = f"; {rule.then}" if rule.then else ""
+    return rule.error(f"{rule.says}{quoted}{ending}", **facts)
+
+
+def _denied(
+    rule: Rule, facts: dict[str, Any], needs: Needs | None, user: str, endpoint: str
+) -> PermissionDenied:
+    """Say which method on which resource is missing, and how to ask for it."""
+    who = f"user {user!r}" if user else "your account"
+    said = f' (the commons said: "{facts["said"]}")' if facts["said"] else ""
+    facts["http_method"] = facts.pop("method")
+    if needs is None:
+        return PermissionDenied(f"{rule.says}: {who}{said}; {rule.then}", user=user, **facts)
+    return PermissionDenied(
+        f"to {needs.purpose} you need the method {needs.method!r} on {needs.resource}, which {who} lacks"
+        f"{said}; ask the data access contact of {endpoint or 'the commons'} for exactly that",
+        method=needs.method,
+        resource=needs.resource,
+        user=user,
+        **facts,
+    )
+
+
+def absent(service: str, endpoint: str, *, status: int | None = None, path: str | None = None) -> NotFound:
+    """Say that a commons does not run a service."""
+    return NotFound(
+        f"{endpoint} does not seem to run {SERVICES.get(service, service)} ({service}): "
+        f"it answered with a web page; what needs this service cannot be done on this commons",
+        service=service,
+        status=status,
+        path=path,
+        absent=True,
+    )
+
+
+def is_html(response: requests.Response) -> bool:
+    """Tell a web page from data."""
+    kind = response.headers.get("Content-Type", "").lower()
+    if "json" in kind:
+        return False
+    if "html" in kind or not kind:
+        return (
+            response.content[:200]
+            .lstrip()
+            .lower()
+            .startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<h1", b"<title"))
+        )
+    return False
+
+
+def words_of(response: requests.Response) -> tuple[str, str | None]:
+    """Give a service's own words as plain text, never a page, and the id of the request if it names one."""
+    request_id = next(
+        (
+            response.headers[name]
+            for name in ("X-Request-Id", "X-ReqId", "X-Amzn-Requestid")
+            if name in response.headers
+        ),
+        None,
+    )
+    text = response.text
+    if is_html(response):
+        page = _Page()
+        page.feed(text)
+        said, page_id = page.words()
+        return _short(said), request_id or page_id
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return _short(text), request_id
+    return _short(_from_json(body)), request_id
+
+
+def _from_json(body: object) -> str:
+    """Find the sentence in a JSON error, whichever of the services' forms it has."""
+    if isinstance(body, str):
+        return body
+    if isinstance(body, Mapping):
+        for key in ("message", "error", "detail", "msg", "errors", "error_description"):
+            if body.get(key):
+                return _from_json(body[key])
+    if isinstance(body, list):
+        return "; ".join(filter(None, (_from_json(item) for item in body[:5])))
+    return ""
+
+
+def _short(text: str) -> str:
+    """One line, no secrets, not too long."""
+    line = redact(" ".join(html.unescape(text).split())).replace('"', "'")
+    return line if len(line) <= LONGEST else line[:LONGEST] + " …"
+
+
+class _Page(HTMLParser):
+    """The words of an error page: its introductions (fence) or its title and text."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.stack: list[str] = []
+        self.title = ""
+        self.text: list[str] = []
+        self.introductions: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("br", "img", "meta", "link", "input", "hr"):
+            return
+        self.stack.append(tag)
+        if tag == "p" and "introduction" in (dict(attrs).get("class") or ""):
+            self.introductions.append("")
+            self.stack[-1] = "introduction"
+
+    def handle_endtag(self, tag: str) -> None:
+        names = [tag, "introduction"] if tag == "p" else [tag]
+        for position in range(len(self.stack) - 1, -1, -1):
+            if self.stack[position] in names:
+                del self.stack[position:]
+                return
+
+    def handle_data(self, data: str) -> None:
+        if "script" in self.stack or "style" in self.stack:
+            return
+        if "title" in self.stack:
+            self.title += data
+        elif "introduction" in self.stack:
+            self.introductions[-1] += data
+        elif data.strip():
+            self.text.append(data.strip())
+
+    def words(self) -> tuple[str, str | None]:
+        """Give what was said, and the error id that fence puts first."""
+        lines = [line.strip() for line in self.introductions]
+        if len(lines) >= 2:
+            return lines[1], lines[0] or None
+        if lines and lines[0]:
+            return lines[0], None
+        body = " ".join(self.text)
+        title = self.title.strip()
+        return (body if title and title in body else f"{title} {body}".strip()), None
+
+
+def retry_after(response: requests.Response, cap: float = 60.0) -> float | None:
+    """Give the seconds that ``Retry-After`` names, as a number or as a date, at most ``cap``."""
+    value = response.headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = email.utils.parsedate_to_datetime(value)
+            now = email.utils.parsedate_to_datetime(response.headers["Date"])
+            seconds = (when - now).total_seconds()
+        except KeyError:
+            seconds = when.timestamp() - time.time()
+        except (TypeError, ValueError):
+            return None
+    return min(max(seconds, 0.0), cap) if seconds == seconds else None

@@ -1,0 +1,120 @@
+"""Requests without an answer: why none came, in words, and whether another try makes sense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
+from urllib3.exceptions import TimeoutError as PoolTimeout
+
+from gen3nb.client.failures import SERVICES
+from gen3nb.client.redaction import redact
+from gen3nb.errors import Gen3Error, ServiceError, TimedOut, Unavailable
+
+__all__ = ["Lost", "lost"]
+
+
+class Lost:
+    """A request without an answer."""
+
+    def __init__(self, error: Gen3Error, *, unsent: bool, temporary: bool) -> None:
+        self.error = error
+        self.unsent = unsent  # certain not to have arrived
+        self.temporary = temporary
+
+
+def lost(error: BaseException, endpoint: str, service: str, method: str, path: str) -> Lost:
+    """Say in words why no answer came."""
+    facts: dict[str, Any] = {"service": service.partition(":")[0], "method": method, "path": redact(path)}
+    causes = list(_causes(error))
+    text = redact(" ".join(str(error).split()))
+    if any(isinstance(cause, NameResolutionError) for cause in causes) or "getaddrinfo" in text:
+        return Lost(
+            Unavailable(
+                f"there is no machine of the name in {endpoint}: check the spelling, and that you are online",
+                **facts,
+            ),
+            unsent=True,
+            temporary=False,
+        )
+    if isinstance(error, requests.exceptions.ProxyError):
+        return Lost(
+            Unavailable(
+                f"the proxy on the way to {endpoint} did not let the request pass: "
+                "check proxies= and HTTPS_PROXY",
+                **facts,
+            ),
+            unsent=True,
+            temporary=False,
+        )
+    if isinstance(error, requests.exceptions.SSLError):
+        return Lost(Unavailable(_tls(endpoint, text), **facts), unsent=True, temporary=False)
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return Lost(
+            Unavailable(f"{endpoint} cannot be reached: it does not answer", **facts),
+            unsent=True,
+            temporary=True,
+        )
+    if isinstance(error, requests.exceptions.Timeout) or any(
+        isinstance(cause, PoolTimeout) for cause in causes
+    ):
+        return Lost(
+            TimedOut(
+                f"{SERVICES.get(service, service)} of {endpoint} did not answer in time, so whether it did "
+                "what was asked is unknown; look before doing it again, and give it more time with timeout=",
+                **facts,
+            ),
+            unsent=False,
+            temporary=False,
+        )
+    if any(isinstance(cause, NewConnectionError) for cause in causes):
+        return Lost(
+            Unavailable(f"{endpoint} cannot be reached: nothing takes the connection there", **facts),
+            unsent=True,
+            temporary=True,
+        )
+    if isinstance(
+        error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError | OSError | ProtocolError
+    ):
+        return Lost(
+            Unavailable(
+                f"the connection to {endpoint} broke off before the answer was complete; try again", **facts
+            ),
+            unsent=False,
+            temporary=True,
+        )
+    return Lost(
+        ServiceError(f"the request to {endpoint} could not be made ({type(error).__name__})", **facts),
+        unsent=True,
+        temporary=False,
+    )
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """Give an exception and all that are wrapped in it."""
+    found: list[BaseException] = []
+    waiting: list[Any] = [error]
+    while waiting and len(found) < 20:
+        item = waiting.pop()
+        if isinstance(item, BaseException) and item not in found:
+            found.append(item)
+            waiting += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
+    return found
+
+
+def _tls(endpoint: str, text: str) -> str:
+    """Say what is wrong with a certificate, and what to do."""
+    lowered = text.lower()
+    if "self-signed" in lowered or "self signed" in lowered or "unable to get local issuer" in lowered:
+        return (
+            f"the certificate of {endpoint} is not signed by anyone this machine trusts: "
+            "if it is your institution's, give its CA file as verify='path/to/ca.pem'"
+        )
+    if "expired" in lowered:
+        return f"the certificate of {endpoint} has expired: tell its operators; nothing was sent"
+    if "hostname mismatch" in lowered or "doesn't match" in lowered:
+        return f"the certificate of {endpoint} belongs to another name: check the address; nothing was sent"
+    if "wrong version number" in lowered or "unknown protocol" in lowered:
+        return f"{endpoint} does not speak HTTPS there: check the address and the port"
+    return f"no secure connection to {endpoint} could be made (TLS); nothing was sent"

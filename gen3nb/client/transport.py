@@ -1,0 +1,376 @@
+"""The one place where requests leave: pool, timeouts, retries, and answers turned into data or exceptions."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import logging
+import os
+import random
+import threading
+import time
+import weakref
+from collections.abc import Container, Mapping
+from typing import Any, Protocol
+from urllib.parse import urljoin
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from gen3nb.client.addresses import origin
+from gen3nb.client.failures import SERVICES, Needs, absent, failure, is_html, retry_after, words_of
+from gen3nb.client.lost import Lost
+from gen3nb.client.lost import lost as explain
+from gen3nb.client.redaction import Secret, redact
+from gen3nb.errors import Gen3Error, ServiceError, Unavailable
+
+__all__ = ["Signer", "Transport"]
+
+logger = logging.getLogger("gen3nb.client")
+
+RETRIED = (429, 502, 503, 504)
+REDIRECTS = (301, 302, 303, 307, 308)
+MOST_REDIRECTS = 5
+HTML_SERVICES = ("fence", "fence:key")  # their errors are pages, so a page there means nothing
+
+
+class Signer(Protocol):
+    """What a transport needs to know of an ``Auth``."""
+
+    @property
+    def username(self) -> str:
+        """Who is signed in, as far as the token says."""
+
+    def get_access_token(self) -> str:
+        """Give a token that is good now."""
+
+    def run_out(self, token: str, said: str = "") -> bool:
+        """Tell whether a token that was refused had run out by then."""
+
+
+class Transport:
+    """Requests to one commons.
+
+    Every thread has a session of its own (``requests`` sessions are not made for several), with kept-alive
+    connections.
+
+    Parameters
+    ----------
+    endpoint : str
+        The commons' address, ``"https://data.example.org"``.
+    auth : Signer, optional
+        Who signs; only requests to the commons' own origin are signed.
+    timeout : pair of float
+        Seconds to connect, and seconds without a byte of an answer.
+    verify : bool or str
+        As in ``requests``: a CA bundle's path where the commons' certificate is private.
+    proxies : Mapping, optional
+        As in ``requests``.
+    retries : int
+        How often an idempotent request is tried again.
+    backoff : float
+        Seconds before the first retry; each further one waits twice as long.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        auth: Signer | None = None,
+        timeout: float | tuple[float, float] = (10, 120),
+        verify: bool | str | os.PathLike[str] = True,
+        proxies: Mapping[str, str] | None = None,
+        retries: int = 3,
+        backoff: float = 0.5,
+    ) -> None:
+        self.endpoint = endpoint.rstrip("/")
+        self.auth = auth
+        self.timeout = timeout if isinstance(timeout, tuple) else (min(10.0, timeout), timeout)
+        self.verify = verify if isinstance(verify, bool) else os.fspath(verify)
+        self.proxies = dict(proxies) if proxies else None
+        self.retries = retries
+        self.backoff = backoff
+        self._local = threading.local()
+        self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self.closed = False
+
+    def __repr__(self) -> str:
+        return f"Transport({self.endpoint!r})"
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.closed = True
+        with self._lock:
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.close()
+
+    def json(self, method: str, path: str, *, service: str, **options: Any) -> Any:
+        """Send a request and decode its JSON answer.
+
+        Takes what :meth:`request` takes.
+
+        Raises
+        ------
+        ServiceError
+            The answer is a page, empty, or broken off.
+        Gen3Error
+            What :meth:`request` raises.
+        """
+        response = self.request(method, path, service=service, **options)
+        return self.decode(response, service)
+
+    def decode(self, response: requests.Response, service: str) -> Any:
+        """Decode a JSON answer, or say in words what came instead."""
+        text = response.content
+        facts: dict[str, Any] = {
+            "service": service.partition(":")[0],
+            "method": response.request.method,
+            "path": redact(response.request.path_url),
+            "status": response.status_code,
+        }
+        if is_html(response):
+            if service not in HTML_SERVICES:
+                raise absent(service, self.endpoint, status=response.status_code, path=facts["path"])
+            said, _ = words_of(response)
+            raise ServiceError(
+                f'{self.endpoint} answered with a web page ("{said[:80]}") where the answer of a Gen3 commons was '
+                "expected: is this the address of the commons itself?",
+                said=said,
+                **facts,
+            )
+        name = SERVICES.get(service, service)
+        if not text.strip():
+            raise ServiceError(f"{name} of {self.endpoint} answered with nothing; try again", **facts)
+        try:
+            return jsonlib.loads(text)
+        except ValueError as error:
+            what = redact(f"{type(error).__name__} after {len(text)} bytes")
+        raise ServiceError(
+            f"the answer of {name} of {self.endpoint} is not readable, or broke off ({what}); try again",
+            **facts,
+        )
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        service: str,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        data: str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
+        retry: bool | None = None,
+        signed: bool = True,
+        accept: Container[int] = (),
+        needs: Needs | None = None,
+        timeout: float | tuple[float, float] | None = None,
+    ) -> requests.Response:
+        """Send a request and give its answer.
+
+        Parameters
+        ----------
+        method, path : str
+            The path starts with the service's prefix: ``"/api/v0/submission/"``.
+        service : str
+            Which service this goes to, for messages.
+        params, json, data, headers
+            As in ``requests``.
+        stream : bool
+            Leave the body to be read bit by bit; close the answer afterwards.
+        retry : bool, optional
+            Whether it may be sent again when it is unknown if it arrived; by default GET and HEAD only.
+        signed : bool
+            Whether to show who is asking.
+        accept : container of int
+            Statuses from 400 on that are answers, not errors.
+        needs : Needs, optional
+            The permission that it takes, for the message if that is missing.
+        timeout : float or pair, optional
+            Instead of the transport's own.
+
+        Raises
+        ------
+        Gen3Error
+            The exception for the answer; Unavailable or TimedOut where none came.
+        """
+        if self.closed:
+            raise Unavailable(
+                f"the connection to {self.endpoint} has been closed: connect again", service=service
+            )
+        if json is not None:
+            data = Secret(jsonlib.dumps(json, ensure_ascii=False, allow_nan=False))
+            headers = {"Content-Type": "application/json", **(headers or {})}
+        if isinstance(data, str):
+            data = data.encode("utf-8", "surrogatepass")
+        idempotent = method.upper() in ("GET", "HEAD") if retry is None else retry
+        again = _Again(self.retries, self.backoff)
+        renewed = False
+        while True:
+            token = Secret(self.auth.get_access_token()) if signed and self.auth is not None else None
+            answer = self._send(method, path, service, token, params, data, headers, stream, timeout)
+            if isinstance(answer, Lost):
+                if (idempotent or answer.unsent) and answer.temporary and again.after(None):
+                    logger.debug("%s %s: %s; trying again", method, path, answer.error)
+                    continue
+                raise answer.error
+            status = answer.status_code
+            if status < 300 or status in accept:
+                return answer
+            if status in RETRIED and (idempotent or status == 429) and again.after(retry_after(answer)):
+                logger.debug("%s %s answered %s; trying again", method, path, status)
+                answer.close()
+                continue
+            error = self._refused(answer, service, needs)
+            if status == 401 and token is not None and not renewed and self.auth is not None:
+                said = str(getattr(error, "said", ""))
+                if self.auth.run_out(token, said):
+                    renewed = True
+                    continue
+            raise error
+
+    def _refused(self, answer: requests.Response, service: str, needs: Needs | None) -> Gen3Error:
+        """Make the exception for an answer, having read it whole."""
+        broken = False
+        try:
+            _ = answer.content
+        except requests.RequestException:
+            broken = True
+        if broken:
+            answer._content = b""
+        answer.close()
+        status = answer.status_code
+        if status in REDIRECTS:
+            return _astray(answer, self.endpoint, service)
+        if status in (404, 405) and service not in HTML_SERVICES and is_html(answer):
+            return absent(service, self.endpoint, status=status, path=answer.request.path_url)
+        user = self.auth.username if self.auth is not None else ""
+        return failure(answer, service=service, needs=needs, user=user, endpoint=self.endpoint)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        service: str,
+        token: str | None,
+        params: Mapping[str, Any] | None,
+        data: bytes | None,
+        headers: Mapping[str, str] | None,
+        stream: bool,
+        timeout: float | tuple[float, float] | None,
+    ) -> requests.Response | Lost:
+        """Send once, and after redirects within the commons; what goes wrong on the way is a value.
+
+        Exceptions of the libraries below hold requests, with their headers, in the local variables of their
+        frames. None of them is chained to ours: ours are raised where no other is being handled.
+        """
+        url = self.endpoint + path
+        bearer = {"Authorization": Secret("bearer " + token)} if token else {}
+        interrupted = False
+        lost: Lost | None = None
+        started = time.monotonic()
+        response: requests.Response | None = None
+        for _ in range(MOST_REDIRECTS + 1):
+            try:
+                response = self._session().request(
+                    method,
+                    url,
+                    params=params,
+                    data=data,
+                    headers={**(headers or {}), **bearer},
+                    auth=_as_it_is,
+                    stream=stream,
+                    timeout=timeout or self.timeout,
+                    verify=self.verify,
+                    proxies=self.proxies,
+                    allow_redirects=False,
+                )
+            except KeyboardInterrupt:
+                interrupted = True
+            except (requests.RequestException, OSError, ValueError) as error:
+                lost = explain(error, self.endpoint, service, method, path)
+            if interrupted:
+                raise KeyboardInterrupt
+            if lost is not None or response is None:
+                return lost or Lost(
+                    Unavailable(f"no answer from {self.endpoint}"), unsent=False, temporary=False
+                )
+            logger.debug(
+                "%s %s → %s in %.3f s", method, path, response.status_code, time.monotonic() - started
+            )
+            onward = self._onward(method, response)
+            if onward is None:
+                return response
+            response.close()
+            url, params = onward, None
+        return response
+
+    def _onward(self, method: str, response: requests.Response) -> str | None:
+        """Give where a redirect leads, if that is within the commons and means the same request."""
+        if response.status_code not in REDIRECTS or "Location" not in response.headers:
+            return None
+        if method.upper() not in ("GET", "HEAD") and response.status_code not in (307, 308):
+            return None
+        target = urljoin(response.url, response.headers["Location"])
+        return target if origin(target) == origin(self.endpoint) else None
+
+    def _session(self) -> requests.Session:
+        """Give this thread's session; a forked process gets its own."""
+        if getattr(self._local, "process", None) != os.getpid():
+            session = requests.Session()
+            session.headers["User-Agent"] = _user_agent()
+            adapter = HTTPAdapter(pool_connections=4, pool_maxsize=4, max_retries=0)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            self._local.session, self._local.process = session, os.getpid()
+            with self._lock:
+                self._sessions.add(session)
+        session = self._local.session
+        assert isinstance(session, requests.Session)  # noqa: S101 - narrows threading.local's Any
+        return session
+
+
+class _Again:
+    """Counts retries and waits between them."""
+
+    def __init__(self, retries: int, backoff: float) -> None:
+        self.left = retries
+        self.pause = backoff
+
+    def after(self, seconds: float | None) -> bool:
+        """Wait as long as the service asks, or as long as it is usual; say whether there is a next time."""
+        if self.left <= 0:
+            return False
+        self.left -= 1
+        time.sleep(seconds if seconds is not None else self.pause * random.uniform(0.75, 1.25))  # noqa: S311
+        self.pause *= 2
+        return True
+
+
+def _astray(response: requests.Response, endpoint: str, service: str) -> ServiceError:
+    """Say that the commons sends us elsewhere."""
+    target = urljoin(response.url, response.headers.get("Location", ""))
+    scheme, host, _ = origin(target)
+    there = f"{scheme}://{host}" if host else "nowhere"
+    return ServiceError(
+        f"{endpoint} sends this request on to {there}, where your sign-in is not sent: "
+        f"if the commons has moved, connect to its new address",
+        service=service.partition(":")[0],
+        method=response.request.method,
+        path=redact(response.request.path_url),
+        status=response.status_code,
+    )
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Add nothing: without this ``requests`` would look into ``~/.netrc``."""
+    return request
+
+
+def _user_agent() -> str:
+    """Say what is asking."""
+    from gen3nb import __version__
+
+    return f"gen3nb/{__version__} python-requests/{requests.__version__}"
