@@ -111,14 +111,16 @@ class ColumnsOf:
         data: dict[str, Any] = {}
         for name in names:
             builder = self._builders.pop(name)
-            data[name] = builder.finish()
+            held = builder.finish()
+            # said explicitly, or pandas 3 makes text of an object column that holds only text
+            data[name] = pd.Series(held, dtype=held.dtype)
             if builder.odd:
                 warnings.warn(
                     _odd_sentence(self.node, name, builder, self.rows), UnexpectedValue, stacklevel=2
                 )
         for name, count in self._strangers.items():
             warnings.warn(
-                f"{count} {self.node.name} record{'s' * (count != 1)} hold {name!r}, which this dictionary "
+                f"{count} {self.node.name} record{'s hold' if count != 1 else ' holds'} {name!r}, which this dictionary "
                 "does not know: kept as it came. Has the dictionary changed? Reconnect to read it again.",
                 UnexpectedValue,
                 stacklevel=2,

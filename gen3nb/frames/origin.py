@@ -36,6 +36,8 @@ class Origin:
         The digest of the dictionary that typed the frame.
     rows : str or None
         ``"index+2"`` if the index tells the row of the file that the frame was read from.
+    cells : str or None
+        ``"tsv"`` or ``"csv"`` if the cells are still the text of such a file.
     join : str or None
         What a join did, in a sentence.
     """
@@ -46,6 +48,7 @@ class Origin:
     node: str | None = None
     dictionary: str | None = None
     rows: str | None = None
+    cells: str | None = None
     join: str | None = None
 
 
