@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ CREATE INDEX IF NOT EXISTS hash_value ON hash(value, type);
 CREATE INDEX IF NOT EXISTS hash_did ON hash(did);
 CREATE TABLE IF NOT EXISTS alias(
     name TEXT PRIMARY KEY, did TEXT NOT NULL REFERENCES record(did) ON DELETE CASCADE);
+CREATE TABLE IF NOT EXISTS bundle(id TEXT PRIMARY KEY, document TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS alias_did ON alias(did);
 """
 
@@ -211,7 +212,45 @@ class IndexStore:
         )
         return [json.loads(row[0]) for row in rows]
 
+    def every(self, dids: Iterable[str]) -> list[dict[str, Any]]:
+        """Find documents by their dids as they are written; leave out those that do not exist, and repeats."""
+        found = []
+        for did in dict.fromkeys(dids):
+            row = self.connection.execute("SELECT document FROM record WHERE did = ?", (did,)).fetchone()
+            if row:
+                found.append(json.loads(row[0]))
+        return found
+
+    def page(self, limit: int, offset: int, by: str = "did") -> list[dict[str, Any]]:
+        """Give some documents, in the order of their dids or of their making; ``limit`` -1 is all."""
+        order = "did" if by == "did" else "created, rowid"
+        statement = f"SELECT document FROM record ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - fixed words
+        rows = self.connection.execute(statement, (limit, offset))
+        return [json.loads(row[0]) for row in rows]
+
+    def versions(self, baseid: str) -> list[dict[str, Any]]:
+        """Find the documents that are versions of one file, oldest first."""
+        rows = self.connection.execute(
+            "SELECT document FROM record WHERE baseid = ? ORDER BY created, rowid", (baseid,)
+        )
+        return [json.loads(row[0]) for row in rows]
+
+    def totals(self) -> tuple[int, int]:
+        """Count the documents, and sum up their sizes."""
+        number, size = self.connection.execute("SELECT count(*), total(size) FROM record").fetchone()
+        return int(number), int(size)
+
     # -- aliases -----------------------------------------------------------------------------------------
+
+    def aliases(self, did: str) -> list[str]:
+        """List the other names of a document."""
+        rows = self.connection.execute("SELECT name FROM alias WHERE did = ? ORDER BY rowid", (did,))
+        return [row[0] for row in rows]
+
+    def by_alias(self, alias: str) -> dict[str, Any] | None:
+        """Find a document by another name of it."""
+        row = self.connection.execute("SELECT did FROM alias WHERE name = ?", (alias,)).fetchone()
+        return self.get(row[0]) if row else None
 
     def add_alias(self, did: str, alias: str) -> None:
         """Give a document another name.
@@ -221,11 +260,65 @@ class IndexStore:
         IndexRefused
             404 for an unknown did, 409 where the name is taken.
         """
+        self.add_aliases(did, [alias])
+
+    def add_aliases(self, did: str, aliases: Iterable[str], *, replace: bool = False) -> None:
+        """Give a document other names, all or none of them; with ``replace`` in place of those that it has.
+
+        Raises
+        ------
+        IndexRefused
+            404 for an unknown did, 409 where a name is taken.
+        """
+        names = list(aliases)
         record = self.get(did)
         if record is None:
             raise IndexRefused(404, "no record found")
-        try:
-            with self._lock:
-                self.connection.execute("INSERT INTO alias VALUES (?, ?)", (alias, record["did"]))
-        except sqlite3.IntegrityError:
-            raise IndexRefused(409, f"alias {alias!r} already exists") from None
+        with self._lock, self.connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if replace:
+                connection.execute("DELETE FROM alias WHERE did = ?", (record["did"],))
+            taken = [
+                name
+                for name in names
+                if connection.execute("SELECT 1 FROM alias WHERE name = ?", (name,)).fetchone()
+            ]
+            if taken:
+                words = "One or more aliases in request already associated with this or another GUID"
+                raise IndexRefused(409, f"{words}: {taken}")
+            connection.executemany("INSERT INTO alias VALUES (?, ?)", [(n, record["did"]) for n in names])
+
+    def remove_alias(self, did: str, alias: str | None = None) -> None:
+        """Take one other name of a document away, or all.
+
+        Raises
+        ------
+        IndexRefused
+            404 for an unknown did or name.
+        """
+        record = self.get(did)
+        if record is None:
+            raise IndexRefused(404, "no record found")
+        with self._lock, self.connection as connection:
+            if alias is None:
+                connection.execute("DELETE FROM alias WHERE did = ?", (record["did"],))
+                return
+            cursor = connection.execute(
+                "DELETE FROM alias WHERE did = ? AND name = ?", (record["did"], alias)
+            )
+            if cursor.rowcount == 0:
+                raise IndexRefused(404, alias)
+
+    # -- bundles -----------------------------------------------------------------------------------------
+
+    def add_bundle(self, bundle: Mapping[str, Any]) -> None:
+        """Add a bundle of documents."""
+        with self._lock:
+            self.connection.execute(
+                "INSERT INTO bundle VALUES (?, ?)", (bundle["id"], json.dumps(dict(bundle)))
+            )
+
+    def bundles(self) -> list[dict[str, Any]]:
+        """List the bundles, by id."""
+        rows = self.connection.execute("SELECT document FROM bundle ORDER BY id")
+        return [json.loads(row[0]) for row in rows]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable
 from importlib import import_module
 
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import arborist, control, fence, indexd, portal, workspace
+from . import arborist, control, fence, indexd, indexd_drs, portal, workspace
 from .faults import FaultMiddleware
 from .state import State
 from .web import Mounts, Service, error_page
@@ -21,6 +22,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
     "/mds": ("metadata",),
     "/job": ("sower",),
 }
+_SLASHES = re.compile("//+")
 REQUEST_LINE = 4094  # what gunicorn, in front of sheepdog, takes
 
 
@@ -48,7 +50,8 @@ class Gate:
         if refusal is not None:
             await refusal(scope, receive, send)
         else:
-            await self.app({**scope, "bare": self.names[hosts[0]]}, receive, send)
+            path = _SLASHES.sub("/", scope["path"])  # as the proxy of a commons does
+            await self.app({**scope, "path": path, "bare": self.names[hosts[0]]}, receive, send)
 
 
 class RequestLine(Service):
@@ -86,6 +89,7 @@ def application(state: State, shut_down: Callable[[], None] = lambda: None) -> A
         "/authz": arborist.service(state),
         "/index": index,
         "/wts": workspace.service(state),
+        "/ga4gh": Service(indexd_drs.routes(state)),
     }
     for prefix, names in OTHERS.items():
         service = _service(state, names)

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Match, Route
@@ -40,6 +41,23 @@ _NAMES = {
         "is overloaded or there is an error in the application.",
     ),
 }
+
+
+class _Did(Convertor[str]):
+    """A name that may hold slashes, but does not end with one."""
+
+    regex = ".*[^/]"
+
+    def convert(self, value: str) -> str:
+        """Read it."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Write it."""
+        return value
+
+
+register_url_convertor("did", _Did())
 
 
 class Handler(Protocol):
