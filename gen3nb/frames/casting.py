@@ -68,7 +68,7 @@ def cast(frame: pd.DataFrame, node: Node, *, separator: str = ",") -> pd.DataFra
             columns[label] = _objects(column, lambda text: _parts(text, separator))
         elif prop is not None and prop.kind != "string":
             columns[label] = _cast_column(column, prop)
-    new = frame.assign(**{}) if not columns else frame.copy()
+    new = frame.assign() if not columns else frame.copy()
     for label, column in columns.items():
         new[label] = column
     held = new.attrs.get(ATTRIBUTE)
@@ -101,7 +101,7 @@ def _cast_column(column: pd.Series[Any], prop: Property) -> pd.Series[Any]:
         return values.astype(pd.CategoricalDtype(known + further))
     wanted: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float), "boolean": (bool,)}
     kinds = wanted.get(prop.kind, ())
-    if kinds and all(value is None or type(value) in kinds and _fits(value, prop) for value in values):
+    if kinds and all(value is None or (type(value) in kinds and _fits(value, prop)) for value in values):
         return values.astype(prop.dtype)
     return values
 

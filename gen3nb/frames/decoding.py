@@ -120,8 +120,8 @@ class ColumnsOf:
                 )
         for name, count in self._strangers.items():
             warnings.warn(
-                f"{count} {self.node.name} record{'s hold' if count != 1 else ' holds'} {name!r}, which this dictionary "
-                "does not know: kept as it came. Has the dictionary changed? Reconnect to read it again.",
+                f"{count} {self.node.name} record{'s hold' if count != 1 else ' holds'} {name!r}, which this "
+                "dictionary does not know: kept as it came. Has the dictionary changed? Reconnect to read it again.",
                 UnexpectedValue,
                 stacklevel=2,
             )
