@@ -224,7 +224,7 @@ class IndexStore:
     def page(self, limit: int, offset: int, by: str = "did") -> list[dict[str, Any]]:
         """Give some documents, in the order of their dids or of their making; ``limit`` -1 is all."""
         order = "did" if by == "did" else "created, rowid"
-        statement = f"SELECT document FROM record ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - fixed words
+        statement = f"SELECT document FROM record ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
         rows = self.connection.execute(statement, (limit, offset))
         return [json.loads(row[0]) for row in rows]
 

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from .parent import watch
 from .schemas import SchemaError
 from .server import application
-from .state import State, build
+from .state import CREDENTIALS, FolderRefused, State, build
 
 SETTINGS = ("folder", "dictionary", "users", "token_lifetime", "key_lifetime", "passwords")
 OTHER_SETTINGS = ("secret", "parent", "port")
@@ -112,7 +112,7 @@ def write_secret(path: Path, text: str) -> None:
 
 def write_keys(state: State) -> dict[str, str]:
     """Write one API key file per user; give their paths by user."""
-    folder = state.settings.folder / "credentials"
+    folder = state.settings.folder / CREDENTIALS
     folder.mkdir(mode=0o700, exist_ok=True)
     paths = {}
     for name, user in state.access.users.items():
@@ -141,7 +141,7 @@ def run(source: BinaryIO, out: TextIO) -> int:
     try:
         settings = read_settings(source)
         state, sockets = prepare(settings)
-    except (CannotStart, SchemaError) as error:
+    except (CannotStart, FolderRefused, SchemaError) as error:
         _say(out, {"error": str(error)})
         return 1
     try:
@@ -164,8 +164,10 @@ def prepare(settings: dict[str, Any]) -> tuple[State, list[socket.socket]]:
     given = {name: settings[name] for name in SETTINGS if settings.get(name) is not None}
     try:
         return build(endpoint, secret=settings.get("secret"), **given), sockets
-    except OSError as error:
-        raise CannotStart(f"{error.strerror}: {error.filename}") from None
+    except BaseException:
+        for one in sockets:
+            one.close()
+        raise
 
 
 def serve(

@@ -12,11 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import BaseFileLock, FileLock, Timeout
+
 from .access import Access
 from .faults import Faults
 from .graph import Graph
 from .indexd_store import IndexStore
 from .schemas import Schemas, load
+
+CREDENTIALS = "credentials"
+LOCK = ".lock"
+
+
+class FolderRefused(Exception):
+    """The folder cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,7 @@ class State:
     graph: Graph
     index: IndexStore
     access: Access
+    lock: BaseFileLock
     passwords: dict[str, str] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
 
@@ -77,20 +87,50 @@ class State:
             connection.close()
 
     def close(self) -> None:
-        """Leave nothing behind, unless a folder was named."""
-        if self.settings.temporary:
-            shutil.rmtree(self.settings.folder, ignore_errors=True)
+        """Leave nothing behind but the data, and that only where a folder was named."""
+        folder = self.settings.folder
+        shutil.rmtree(folder if self.settings.temporary else folder / CREDENTIALS, ignore_errors=True)
+        self.lock.release()
 
 
 def make_folder(named: str | None) -> tuple[Path, bool]:
-    """Make the commons' folder, which only its owner can read; say whether it is a temporary one."""
+    """Make the commons' folder, which only its owner can read; say whether it is a temporary one.
+
+    Raises
+    ------
+    FolderRefused
+        If it cannot be made, or is not ours alone.
+    """
     if named is None:
         return Path(tempfile.mkdtemp(prefix="gen3nb-sandbox-")), True  # mkdtemp makes it 0700
     folder = Path(named).expanduser().absolute()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if os.name == "posix":
-        folder.chmod(0o700)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.name == "posix":
+            folder.chmod(0o700)
+    except OSError as error:
+        raise FolderRefused(f"The folder {folder} cannot be used: {error.strerror}.") from None
     return folder, False
+
+
+def lock_folder(folder: Path) -> BaseFileLock:
+    """Take the folder for this server alone.
+
+    Raises
+    ------
+    FolderRefused
+        If another server has it.
+    """
+    lock = FileLock(folder / LOCK, mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise FolderRefused(
+            f"Another practice commons uses the folder {folder}: connect to that one, or name another folder."
+        ) from None
+    except OSError as error:
+        raise FolderRefused(f"The folder {folder} cannot be used: {error.strerror}.") from None
+    return lock
 
 
 def build(
@@ -125,9 +165,10 @@ def build(
     """
     schemas = load(dictionary)
     place, temporary = make_folder(folder)
+    lock = lock_folder(place)
     settings = Settings(endpoint, place, temporary, secret or secrets.token_urlsafe(32), dictionary)
     access = Access(f"{endpoint}/user", users, **lifetimes)
     # a named folder may be on a network home, where SQLite's write-ahead log does not work
     graph = Graph(place / "graph.sqlite", wal=temporary)
     index = IndexStore(place / "index.sqlite", wal=temporary)
-    return State(settings, schemas, graph, index, access, dict(passwords or {}))
+    return State(settings, schemas, graph, index, access, lock, dict(passwords or {}))
