@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pandas.api.extensions import ExtensionDtype
 
-__all__ = ["Kind", "Link", "LinkGroup", "Node", "Property", "Step", "nearest"]
+__all__ = ["Kind", "Link", "LinkGroup", "Node", "Property", "Step", "nearest", "submitted"]
 
 Kind = Literal["string", "enum", "integer", "number", "boolean", "array", "object", "mixed"]
 
@@ -337,3 +337,19 @@ class Node:
         from gen3nb.dictionary.display import node_html
 
         return node_html(self)
+
+
+def submitted(node: Node) -> dict[str, Property]:
+    """Give the properties that a person fills in: all but type and what the commons fills in itself.
+
+    Parameters
+    ----------
+    node : Node
+
+    Returns
+    -------
+    dict of str to Property
+        In the dictionary's order.
+    """
+    hidden = {"type", "id", "project_id", *node.system_properties}
+    return {name: prop for name, prop in node.properties.items() if name not in hidden}

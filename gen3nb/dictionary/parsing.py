@@ -16,10 +16,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gen3nb.dictionary.elements import Kind, Link, LinkGroup, Node, Property
+from gen3nb.dictionary.elements import Link, LinkGroup, Node
+from gen3nb.dictionary.properties import listed, one_line, parse_property
 from gen3nb.errors import DictionaryError, MissingExtra
 
-__all__ = ["parse_document", "parse_property", "read_folder", "without_nulls"]
+__all__ = ["parse_document", "read_folder", "without_nulls"]
 
 # Beside nodes, a dictionary's document has these.
 _NO_NODES = {"metaschema", "root", "data_release"}
@@ -179,7 +180,7 @@ def without_nulls(schema: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
     """
-    required = set(_listed(schema.get("required"))) | set(_required_links(schema.get("links")))
+    required = set(listed(schema.get("required"))) | set(_required_links(schema.get("links")))
     properties = {
         name: prop if name in required or not isinstance(prop, Mapping) else _without_null(prop)
         for name, prop in schema["properties"].items()
@@ -190,7 +191,7 @@ def without_nulls(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _without_null(prop: Mapping[str, Any]) -> dict[str, Any]:
     bare = dict(prop)
     if "type" in prop:
-        types = [entry for entry in _listed(prop["type"]) if entry != "null"]
+        types = [entry for entry in listed(prop["type"]) if entry != "null"]
         bare["type"] = types[0] if len(types) == 1 else types
     if isinstance(prop.get("enum"), list):
         bare["enum"] = [entry for entry in prop["enum"] if entry is not None]
@@ -201,7 +202,7 @@ def _without_null(prop: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _required_links(links: Any) -> Iterable[str]:
-    for link in _listed(links):
+    for link in listed(links):
         if isinstance(link, Mapping) and "subgroup" in link:
             yield from _required_links(link["subgroup"])
         elif isinstance(link, Mapping) and link.get("required"):
@@ -211,36 +212,25 @@ def _required_links(links: Any) -> Iterable[str]:
 # --- nodes, links, properties ---------------------------------------------------------------------------
 
 
-def _listed(value: Any) -> list[Any]:
-    """Give a list for what may be a list, one thing, or nothing."""
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _words(value: Any) -> str:
-    return " ".join(value.split()) if isinstance(value, str) else ""
-
-
 def _node(name: str, schema: Mapping[str, Any], schemas: Mapping[str, Mapping[str, Any]]) -> Node:
     groups = tuple(_links(schema.get("links"), name, schemas))
     links = tuple(
         link for entry in groups for link in ([entry] if isinstance(entry, Link) else list(entry.links()))
     )
     link_names = {link.name for link in links}
-    required = [str(entry) for entry in _listed(schema.get("required"))]
+    required = [str(entry) for entry in listed(schema.get("required"))]
     required += [
         entry.name
         for entry in groups
         if isinstance(entry, Link) and entry.required and entry.name not in required
     ]
-    system = tuple(str(entry) for entry in _listed(schema.get("systemProperties")))
+    system = tuple(str(entry) for entry in listed(schema.get("systemProperties")))
     category = str(schema.get("category") or "")
     return Node(
         name=name,
-        title=_words(schema.get("title")) or name,
+        title=one_line(schema.get("title")) or name,
         category=category,
-        description=_words(schema.get("description")),
+        description=one_line(schema.get("description")),
         properties={
             str(key): parse_property(str(key), prop, required=key in required, system=key in system)
             for key, prop in schema["properties"].items()
@@ -250,7 +240,7 @@ def _node(name: str, schema: Mapping[str, Any], schemas: Mapping[str, Mapping[st
         link_groups=groups,
         required=tuple(required),
         unique_keys=tuple(
-            tuple(str(part) for part in _listed(key)) for key in _listed(schema.get("uniqueKeys"))
+            tuple(str(part) for part in listed(key)) for key in listed(schema.get("uniqueKeys"))
         ),
         system_properties=system,
         submittable=schema.get("submittable", True) is not False,
@@ -263,15 +253,15 @@ def _node(name: str, schema: Mapping[str, Any], schemas: Mapping[str, Mapping[st
 def _key(name: str, schema: Mapping[str, Any] | None) -> str:
     """Give the property that names a record in links: that of the first unique key but the id."""
     usual = {"project": "code", "program": "name"}.get(name, "submitter_id")
-    for entry in _listed((schema or {}).get("uniqueKeys")):
-        parts = [str(part) for part in _listed(entry) if part not in {"id", "project_id"}]
+    for entry in listed((schema or {}).get("uniqueKeys")):
+        parts = [str(part) for part in listed(entry) if part not in {"id", "project_id"}]
         if parts:
             return usual if usual in parts else parts[0]
     return usual
 
 
 def _links(entries: Any, source: str, schemas: Mapping[str, Mapping[str, Any]]) -> Iterable[Link | LinkGroup]:
-    for entry in _listed(entries):
+    for entry in listed(entries):
         if not isinstance(entry, Mapping):
             continue
         if "subgroup" in entry:
@@ -290,158 +280,3 @@ def _links(entries: Any, source: str, schemas: Mapping[str, Mapping[str, Any]]) 
                 required=bool(entry.get("required")),
                 key=_key(target, schemas.get(target)),
             )
-
-
-def parse_property(
-    name: str, schema: Mapping[str, Any], *, required: bool = False, system: bool = False
-) -> Property:
-    """Make a property from its JSON Schema.
-
-    Parameters
-    ----------
-    name : str
-    schema : Mapping
-        Draft 4, references resolved.
-    required, system : bool
-        What the node says of it.
-
-    Returns
-    -------
-    Property
-    """
-    plain = _flat(schema)
-    types = tuple(dict.fromkeys(_types(plain)))
-    enum = _enum(plain)
-    nullable = _takes_null(schema, types, enum, required=required)
-    if enum is not None:
-        enum = tuple(value for value in enum if value is not None)
-    types = tuple(entry for entry in types if entry != "null")
-    items = plain.get("items")
-    return Property(
-        name=name,
-        description=_description(schema),
-        types=types,
-        kind=_kind(types, enum),
-        enum=enum,
-        deprecated=tuple(_listed(schema.get("deprecated_enum"))),
-        nullable=nullable,
-        required=required,
-        system=system,
-        minimum=_number(plain.get("minimum")),
-        maximum=_number(plain.get("maximum")),
-        exclusive_minimum=plain.get("exclusiveMinimum") is True,
-        exclusive_maximum=plain.get("exclusiveMaximum") is True,
-        pattern=plain["pattern"] if isinstance(plain.get("pattern"), str) else None,
-        format=plain["format"] if isinstance(plain.get("format"), str) else None,
-        items=parse_property(name, items, required=True) if isinstance(items, Mapping) else None,
-        default=schema.get("default"),
-        schema=schema,
-    )
-
-
-def _takes_null(
-    schema: Mapping[str, Any], types: tuple[str, ...], enum: tuple[Any, ...] | None, *, required: bool
-) -> bool:
-    """Say whether the services take null: what is optional gets it added to its type, else to its enum."""
-    in_types = not types or "null" in types
-    in_enum = enum is None or None in enum
-    if required or (in_types and in_enum):
-        return in_types and in_enum
-    # a type and an enum together: only the type gets it, so the enum goes on refusing
-    return in_enum or "type" not in schema
-
-
-def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _branches(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Give the alternatives of a oneOf or anyOf."""
-    for word in ("oneOf", "anyOf"):
-        found = [entry for entry in _listed(schema.get(word)) if isinstance(entry, Mapping)]
-        if found:
-            return found
-    return []
-
-
-def _is_null(schema: Mapping[str, Any]) -> bool:
-    return _listed(schema.get("type")) == ["null"] or schema.get("enum") == [None]
-
-
-def _flat(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Pull up the one alternative that is not null, so that its type and limits are the property's."""
-    branches = _branches(schema)
-    real = [entry for entry in branches if not _is_null(entry)]
-    if len(real) != 1:
-        return schema
-    inner = dict(_flat(real[0]))
-    if len(real) < len(branches) and "type" in inner:
-        inner["type"] = [*_listed(inner["type"]), "null"]
-    elif len(real) < len(branches) and "enum" in inner:
-        inner["enum"] = [*inner["enum"], None]
-    return {**inner, **{key: entry for key, entry in schema.items() if key not in {"oneOf", "anyOf"}}}
-
-
-def _types(schema: Mapping[str, Any]) -> Iterable[str]:
-    """Give the JSON types that a schema names, those of its alternatives included, in its order."""
-    if "type" in schema:
-        return [str(entry) for entry in _listed(schema["type"])]
-    if "enum" in schema:
-        return list(dict.fromkeys(_json_type(value) for value in _listed(schema["enum"])))
-    return [entry for branch in _branches(schema) for entry in _types(branch)]
-
-
-def _json_type(value: Any) -> str:
-    if value is None:
-        return "null"
-    for kind, name in (
-        (bool, "boolean"),
-        (int, "integer"),
-        (float, "number"),
-        (str, "string"),
-        (list, "array"),
-    ):
-        if isinstance(value, kind):
-            return name
-    return "object"
-
-
-def _enum(schema: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Give the vocabulary: of the schema, or of all its alternatives where each has one."""
-    if "enum" in schema:
-        return tuple(_listed(schema["enum"]))
-    branches = [branch for branch in _branches(schema) if not _is_null(branch)]
-    parts = [_enum(branch) for branch in branches]
-    if not parts or any(part is None for part in parts):
-        return None
-    merged = [value for part in parts for value in part or ()]
-    nulls = [None] if len(branches) < len(_branches(schema)) else []
-    return tuple(_distinct([*merged, *nulls]))
-
-
-def _distinct(values: Iterable[Any]) -> list[Any]:
-    kept: list[Any] = []
-    for value in values:
-        if not any(value == other and type(value) is type(other) for other in kept):
-            kept.append(value)
-    return kept
-
-
-def _kind(types: tuple[str, ...], enum: tuple[Any, ...] | None) -> Kind:
-    if enum is not None and set(types) <= {"string", "integer", "number", "boolean"}:
-        return "enum"
-    if set(types) == {"integer", "number"}:
-        return "number"
-    if len(types) == 1 and types[0] in {"string", "integer", "number", "boolean", "array", "object"}:
-        return types[0]  # type: ignore[return-value]
-    return "mixed"
-
-
-def _description(schema: Mapping[str, Any]) -> str:
-    """Give a property's own description, or that of its term."""
-    if _words(schema.get("description")):
-        return _words(schema["description"])
-    for term in (*_listed(schema.get("term")), *_listed(schema.get("terms"))):
-        if isinstance(term, Mapping) and _words(term.get("description")):
-            return _words(term["description"])
-    return ""

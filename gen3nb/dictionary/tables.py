@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from gen3nb.dictionary.elements import Node, Property
+from gen3nb.dictionary.elements import Node, submitted
 from gen3nb.dictionary.wording import link_words, shown, type_label
 
 if TYPE_CHECKING:
     from gen3nb.dictionary.model import Dictionary
 
 __all__ = ["nodes_table", "properties_table", "search_table", "submitted"]
-
-
-def submitted(node: Node) -> dict[str, Property]:
-    """Give the properties that a person fills in: all but type and what the commons fills in itself."""
-    hidden = {"type", "id", "project_id", *node.system_properties}
-    return {name: prop for name, prop in node.properties.items() if name not in hidden}
 
 
 def nodes_table(dictionary: Dictionary) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
 from gen3nb.dictionary import Dictionary, Property
-from gen3nb.dictionary.parsing import parse_property
+from gen3nb.dictionary.properties import parse_property
 from gen3nb.dictionary.referee import as_json
 from gen3nb.dictionary.rules import check_column, check_value
 
