@@ -136,18 +136,19 @@ def _narrow(
 ) -> None:
     """Where a layer is too wide, move boxes without children to further layers put in below it (in place)."""
     inner = {above for above, _ in edges}
-    first_parent = {below: above for above, below in reversed(edges)}
+    place = {name: number for number, name in enumerate(widths)}
+    parent = {below: place[above] for above, below in reversed(edges)}
     row = 0
     while row <= max(level.values(), default=-1):
         here = [name for name in widths if level[name] == row]
         leaves = [name for name in here if name not in inner]
-        leaves.sort(key=lambda name: (list(widths).index(first_parent.get(name, name)), name))
+        leaves.sort(key=lambda name: (parent.get(name, -1), name))
         used = sum(widths[name] + gap for name in here)
         moved: list[str] = []
         while leaves and used > widest and len(here) - len(moved) > 1:
             name = leaves.pop()
             moved.append(name)
-            used -= widths[name] + gap
+            used -= widths[name] + gap * 0.7  # its line passes here
         if moved:
             for name in level:
                 if level[name] > row:
@@ -260,8 +261,8 @@ def _half(name: Box, widths: Mapping[str, float]) -> float:
 
 def _apart(one: Box, two: Box, widths: Mapping[str, float], gap: float) -> float:
     """Give how far apart two neighbours' centres must be; lines may run closer together than boxes."""
-    lines = isinstance(one, int) and isinstance(two, int)
-    return _half(one, widths) + _half(two, widths) + (gap / 2 if lines else gap)
+    seen = isinstance(one, str) + isinstance(two, str)
+    return _half(one, widths) + _half(two, widths) + gap * (0.3, 0.6, 1)[seen]
 
 
 def _places(grid: _Grid, widths: Mapping[str, float], gap: float) -> dict[Box, float]:
