@@ -14,9 +14,16 @@ import pandas as pd
 from gen3nb.client.arborist import Arborist, methods_on
 from gen3nb.client.fence import Fence
 from gen3nb.client.finding import find
-from gen3nb.client.identity import Identity, moment
+from gen3nb.client.overview import (
+    access_table,
+    counts_table,
+    identity_of,
+    programs_table,
+    projects_table,
+)
 from gen3nb.client.peregrine import Peregrine
 from gen3nb.client.project import ProjectId, ProjectLike
+from gen3nb.client.redaction import hide
 from gen3nb.client.sheepdog import Sheepdog
 from gen3nb.client.transport import Transport
 from gen3nb.client.workspace import Workspace
@@ -24,6 +31,8 @@ from gen3nb.errors import Gen3Error, NotConnected, NotFound, SubmissionError
 
 if TYPE_CHECKING:
     from gen3nb.client.auth import Auth
+    from gen3nb.client.failures import Needs
+    from gen3nb.client.identity import Identity
     from gen3nb.dictionary import Dictionary
     from gen3nb.frames.comparing import Difference
     from gen3nb.frames.selection import Selection
@@ -33,8 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["Commons", "connect", "open_commons"]
 
 logger = logging.getLogger("gen3nb")
-
-METHODS = ("create", "read", "update", "delete")
 
 _open: weakref.WeakSet[Commons] = weakref.WeakSet()
 _open_lock = threading.Lock()
@@ -102,9 +109,17 @@ def connect(
     Unavailable
         There is no answer: no such name, no connection, no valid certificate.
     """
-    found = find(
-        target, credentials=credentials, profile=profile, access_token=access_token, allow_http=allow_http
-    )
+    credentials, access_token = hide(credentials), hide(access_token)
+    try:
+        found = find(
+            target, credentials=credentials, profile=profile, access_token=access_token, allow_http=allow_http
+        )
+    except NotConnected as error:
+        if error.facts.get("unsigned") and error.facts.get("endpoint"):
+            # nothing to sign in with; but if the address is wrong, that is the better answer
+            probe = Transport(str(error.facts["endpoint"]), timeout=timeout, verify=verify, proxies=proxies)
+            Fence(probe).keys()
+        raise
     from gen3nb.client.auth import Auth
 
     auth = Auth(
@@ -117,6 +132,8 @@ def connect(
     )
     auth.get_access_token()
     transport = Transport(auth.endpoint, auth=auth, timeout=timeout, verify=verify, proxies=proxies)
+    if not auth.renewable:
+        Fence(transport).user()  # nothing was asked of the commons yet: see that it takes the token
     return Commons(auth, transport, profile=found.credential.profile)
 
 
@@ -148,6 +165,7 @@ class Commons:
         self.sandbox: Any = None
         self.closed = False
         self.transport = transport
+        transport.lacking = self._lacking
         self.fence = Fence(transport)
         self.arborist = Arborist(transport)
         self.sheepdog = Sheepdog(transport)
@@ -201,27 +219,19 @@ class Commons:
             The commons does not take the token.
         """
         user = self.fence.user()
-        grants = self._grants(user)
-        projects: dict[str, tuple[str, ...]] = {}
         try:
             known = self._known()
         except NotFound:  # no submission service
             known = []
-        for project in known:
-            methods = methods_on(grants, project.resource)
-            if methods:
-                projects[str(project)] = tuple(sorted(methods))
-        return Identity(
-            username=str(user.get("username") or user.get("name") or ""),
-            name=str(user.get("display_name") or ""),
-            email=str(user.get("email") or ""),
+        return identity_of(
+            user,
+            self._grants(user),
+            known,
             endpoint=self.endpoint,
             source=self.auth.source,
             profile=self.profile,
-            admin=bool(user.get("is_admin")),
-            expires=moment(self.auth.expires_at),
-            key_expires=moment(self.auth.key_expires_at),
-            projects=projects,
+            expires=self.auth.expires_at,
+            key_expires=self.auth.key_expires_at,
         )
 
     def access(self) -> pd.DataFrame:
@@ -232,18 +242,7 @@ class Commons:
         pandas.DataFrame
             ``program``, ``project``, and one boolean column for each method.
         """
-        grants = self._grants()
-        rows = [(project, methods_on(grants, project.resource)) for project in self._known()]
-        others = sorted({name for _, methods in rows for name in methods} - set(METHODS) - {"*"})
-        columns: dict[str, Any] = {
-            "program": pd.array([project.program for project, _ in rows], dtype="string"),
-            "project": pd.array([str(project) for project, _ in rows], dtype="string"),
-        }
-        for method in (*METHODS, *others):
-            columns[method] = pd.array(
-                [method in methods or "*" in methods for _, methods in rows], dtype="boolean"
-            )
-        return pd.DataFrame(columns)
+        return access_table(self._grants(), self._known(fresh=True))
 
     def may(self, method: str, project: ProjectLike) -> bool:
         """Tell whether the user has a method on a project (arborist, ``GET /authz/mapping``).
@@ -266,6 +265,15 @@ class Commons:
             authz = (user if user is not None else self.fence.user()).get("authz")
             return dict(authz) if isinstance(authz, Mapping) else {}
 
+    def _lacking(self, needs: Needs) -> tuple[str, ...]:
+        """Give those of several methods that the user does not have, for the message of a refusal."""
+        try:
+            held = methods_on(self.arborist.mapping(), needs.resource)
+        except Gen3Error as error:  # the refusal is what matters
+            logger.debug("which method is missing could not be asked: %s", error)
+            return needs.methods
+        return tuple(method for method in needs.methods if method not in held) or needs.methods
+
     # what is there
 
     @property
@@ -280,16 +288,7 @@ class Commons:
 
     def programs(self) -> pd.DataFrame:
         """Give the programs and how many projects each has (sheepdog, ``GET /api/v0/submission/``)."""
-        projects = self._known(fresh=True)
-        names = self.sheepdog.programs()
-        return pd.DataFrame(
-            {
-                "program": pd.array(names, dtype="string"),
-                "projects": pd.array(
-                    [sum(project.program == name for project in projects) for name in names], dtype="Int64"
-                ),
-            }
-        )
+        return programs_table(self.sheepdog.programs(), self._known(fresh=True))
 
     def projects(self) -> pd.DataFrame:
         """Give all projects (sheepdog, ``GET /api/v0/submission/{program}``; peregrine for the details).
@@ -300,21 +299,7 @@ class Commons:
             ``program``, ``code``, ``project`` (the full id), and, where the user may read them, ``name``,
             ``state``, ``availability_type``.
         """
-        projects = self._known(fresh=True)
-        details: dict[str, Any] = {}
-        try:
-            answer = self.peregrine.query("{ project(first: 0) { project_id name state availability_type } }")
-            details = {row.get("project_id"): row for row in answer.get("project") or []}
-        except Gen3Error as error:  # a dictionary without these, or no query service
-            logger.debug("no details of projects: %s", error)
-        columns: dict[str, Any] = {
-            "program": [project.program for project in projects],
-            "code": [project.code for project in projects],
-            "project": [str(project) for project in projects],
-        }
-        for name in ("name", "state", "availability_type"):
-            columns[name] = [details.get(str(project), {}).get(name) for project in projects]
-        return pd.DataFrame({name: pd.array(values, dtype="string") for name, values in columns.items()})
+        return projects_table(self._known(fresh=True), self.peregrine)
 
     def counts(self, project: ProjectLike | None = None) -> pd.DataFrame:
         """Count the records of every node (peregrine, ``GET /api/v0/datasets``).
@@ -331,21 +316,7 @@ class Commons:
         """
         wanted = str(self.project_id(project)) if project is not None else None
         nodes = [node for node in self.dictionary.order if node not in ("program", "project")]
-        found = self.peregrine.datasets(nodes)
-        rows = [
-            (name, node, int(numbers[node]))
-            for name, numbers in sorted(found.items())
-            if wanted is None or name == wanted
-            for node in nodes
-            if numbers.get(node)
-        ]
-        return pd.DataFrame(
-            {
-                "project": pd.array([row[0] for row in rows], dtype="string"),
-                "node": pd.array([row[1] for row in rows], dtype="string"),
-                "records": pd.array([row[2] for row in rows], dtype="Int64"),
-            }
-        )
+        return counts_table(self.peregrine.datasets(nodes), nodes, wanted)
 
     def project_id(self, project: ProjectLike) -> ProjectId:
         """Find a project of this commons (sheepdog, ``GET /api/v0/submission/{program}``).
@@ -603,7 +574,7 @@ def _reopen(endpoint: str, profile: str | None) -> Commons:
         )
     reason = ""
     try:
-        commons = connect(profile=profile)
+        commons = connect(endpoint, profile=profile)
     except Gen3Error as error:
         reason = error.message
     if reason:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Container, Mapping
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import requests
 from gen3.auth import Gen3Auth
@@ -17,19 +16,13 @@ from gen3nb.client.credentials import (
     from_file,
     from_key,
     from_text,
-    key_expired,
 )
-from gen3nb.client.failures import failure
 from gen3nb.client.redaction import Secret
+from gen3nb.client.sources import TokenSource
 from gen3nb.client.tokens import TokenKeeper, claims_of, endpoint_of_issuer, when
-from gen3nb.client.transport import Transport
-from gen3nb.client.workspace import Workspace
-from gen3nb.errors import AuthError, Gen3Error, KeyExpired, NotFound, TokenExpired
+from gen3nb.errors import AuthError, TokenExpired
 
 __all__ = ["Auth"]
-
-# gen3 5 uses the first, gen3 4 and older commons the second
-TOKEN_ROUTES = ("/user/credentials/api/access_token", "/user/credentials/cdis/access_token")
 
 
 class Auth(Gen3Auth):  # type: ignore[misc]  # the SDK has no types
@@ -97,7 +90,6 @@ class Auth(Gen3Auth):  # type: ignore[misc]  # the SDK has no types
             credential = _credential(
                 endpoint, refresh_file, refresh_token, idp, client_credentials, client_scopes, access_token
             )
-        self._options: dict[str, Any] = {"timeout": timeout, "verify": verify, "proxies": proxies}
         self._allow_http = allow_http
         self._credential = credential
         if endpoint or credential.endpoint or credential.issuer or not credential.workspace:
@@ -105,9 +97,10 @@ class Auth(Gen3Auth):  # type: ignore[misc]  # the SDK has no types
             self._endpoint = check_endpoint(self._credential.endpoint, allow_http)
         else:
             self._endpoint = ""  # a workspace's own commons: its first token says which
-        self._keeper = TokenKeeper(
-            self._fetcher(), credential.access_token if credential.api_key is None else None
-        )
+        options = {"timeout": timeout, "verify": verify, "proxies": proxies}
+        source = TokenSource(self._credential, self._endpoint, allow_http, options)
+        ready = credential.access_token if credential.api_key is None else None
+        self._keeper = TokenKeeper(source.fetch if source else None, ready)
         self._use_wts = credential.workspace
         self._wts_idp = credential.idp
         self._wts_namespace = os.environ.get("NAMESPACE", "default")
@@ -155,6 +148,11 @@ class Auth(Gen3Auth):  # type: ignore[misc]  # the SDK has no types
     def key_expires_at(self) -> float | None:
         """When the API key ends, in seconds since 1970."""
         return self._credential.key_expires
+
+    @property
+    def renewable(self) -> bool:
+        """Whether a new access token can be fetched when this one ends."""
+        return self._keeper.renewable
 
     def get_access_token(self) -> str:
         """Give an access token that is good now; fetch one if need be (fence or workspace).
@@ -225,25 +223,25 @@ class Auth(Gen3Auth):  # type: ignore[misc]  # the SDK has no types
         if origin(str(request.url)) != origin(self.endpoint):
             return request
         request.headers["Authorization"] = self._get_auth_value()
-        request.register_hook("response", self._handle_401)
+        request.hooks.setdefault("response", []).append(self._handle_401)
         return request
 
     def _handle_401(self, response: requests.Response, **options: Any) -> requests.Response:
         """Send once more what was refused because the token had run out, and nothing else."""
         request = response.request
-        value = str(request.headers.get("Authorization", ""))
-        body_is_text = request.body is None or isinstance(request.body, str | bytes)
-        if response.status_code != 401 or not value or not body_is_text or response.history:
+        sent = Secret(request.headers.get("Authorization") or "")
+        can_resend = request.body is None or isinstance(request.body, str | bytes)
+        if response.status_code != 401 or not sent or not can_resend or response.history:
             return response
         if origin(str(request.url)) != origin(self.endpoint):
             return response
-        if not self._keeper.run_out(value.removeprefix("bearer "), response.text):
+        if not self._keeper.run_out(Secret(sent.removeprefix("bearer ")), response.text):
             return response
         response.close()
         again = request.copy()
         again.headers["Authorization"] = self._get_auth_value()
         again.hooks = {"response": []}
-        answer = cast("requests.Response", response.connection.send(again, **options))  # type: ignore[attr-defined]  # requests sets it
+        answer = response.connection.send(again, **options)
         answer.history.append(response)
         answer.request = again
         return answer
@@ -257,76 +255,6 @@ class Auth(Gen3Auth):  # type: ignore[misc]  # the SDK has no types
                     "the workspace's token does not say which commons it is for: give its address"
                 )
             self._endpoint = check_endpoint(issuer, self._allow_http)
-
-    def _fetcher(self) -> Any:
-        """Give the function that gets a new token, or None."""
-        credential = self._credential
-        if credential.client is not None:
-            return self._from_client
-        if credential.workspace:
-            return self._from_workspace
-        return self._from_key if credential.api_key is not None else None
-
-    def _transport(self, endpoint: str) -> Transport:
-        return Transport(check_endpoint(endpoint, self._allow_http), **self._options)
-
-    def _from_key(self) -> str:
-        """Trade the API key for an access token at the commons that issued it."""
-        transport = self._transport(
-            self._endpoint if not self._credential.workspace else self._credential.issuer
-        )
-        try:
-            return _trade(transport, self._credential)
-        finally:
-            transport.close()
-
-    def _from_workspace(self) -> str:
-        """Get a token from the workspace token service, in the cluster or beside the key's issuer."""
-        signer: TokenKeeper | None = None
-        if self._credential.api_key is not None:
-            signer = TokenKeeper(None, self._from_key())
-            service = Workspace.at(self._credential.issuer, _Fixed(signer), **self._options)
-        else:
-            service = Workspace.in_cluster(**self._options)
-        try:
-            idp = self._wts_idp
-            if idp == "local" and self._endpoint:
-                idp = service.idp_of(self._endpoint) or "local"
-            return Secret(service.token(idp))
-        finally:
-            service.transport.close()
-
-    def _from_client(self) -> str:
-        """Get a token with an OIDC client's id and secret."""
-        assert self._credential.client is not None  # noqa: S101 - _fetcher looked
-        name, secret = self._credential.client
-        basic = base64.b64encode(f"{name}:{secret}".encode()).decode()
-        transport = self._transport(self._endpoint)
-        try:
-            answer = transport.json(
-                "POST",
-                "/user/oauth2/token",
-                service="fence",
-                params={"grant_type": "client_credentials", "scope": self._credential.scopes},
-                headers={"Authorization": Secret("Basic " + basic)},
-            )
-        finally:
-            transport.close()
-        return _token_in(answer, "access_token", self._endpoint)
-
-
-class _Fixed:
-    """Signs with one token."""
-
-    def __init__(self, keeper: TokenKeeper) -> None:
-        self._keeper = keeper
-        self.username = ""
-
-    def get_access_token(self) -> str:
-        return self._keeper.current().value
-
-    def run_out(self, token: str, said: str = "") -> bool:
-        return False
 
 
 def _check(
@@ -381,56 +309,3 @@ def _credential(
     if os.path.isfile(home):
         return from_file(home)
     return Credential("the workspace", workspace=True)
-
-
-def _trade(transport: Transport, credential: Credential) -> str:
-    """Post the API key, on the newer route or the older one."""
-    body = {"api_key": credential.api_key}
-    for route in TOKEN_ROUTES:
-        last = route == TOKEN_ROUTES[-1]
-        response = transport.request(
-            "POST", route, service="fence:key", json=body, retry=True, accept=(400, 401, 403, 404, 405)
-        )
-        if response.status_code in (404, 405) and not last:
-            continue
-        if response.status_code == 400 and "expire after" in response.text:
-            response = _shorter(transport, route, body, credential)
-        if response.status_code >= 400:
-            raise _untraded(response, transport.endpoint, credential)
-        return _token_in(transport.decode(response, "fence:key"), "access_token", transport.endpoint)
-    raise AssertionError("unreachable")
-
-
-def _shorter(
-    transport: Transport, route: str, body: Mapping[str, Any], credential: Credential
-) -> requests.Response:
-    """Ask for a token that ends before the key does."""
-    import time
-
-    rest = int((credential.key_expires or 0) - time.time()) - 5
-    params = {"expires_in": max(rest, 1)}
-    return transport.request(
-        "POST", route, service="fence:key", json=body, params=params, retry=True, accept=(400, 401, 403)
-    )
-
-
-def _untraded(response: requests.Response, endpoint: str, credential: Credential) -> Gen3Error:
-    """Say why a key was not taken."""
-    if response.status_code in (404, 405):
-        return NotFound(
-            f"{endpoint} has no sign-in service where a Gen3 commons has one: is this the commons' own address?",
-            service="fence",
-            status=response.status_code,
-        )
-    error = failure(response, service="fence:key", endpoint=endpoint)
-    if isinstance(error, KeyExpired):
-        return key_expired(credential, endpoint)
-    return type(error)(f"{error.message} (it came from {credential.source})", **error.facts)
-
-
-def _token_in(answer: Any, key: str, endpoint: str) -> Secret:
-    """Take the token out of an answer."""
-    value = answer.get(key) if isinstance(answer, Mapping) else None
-    if not isinstance(value, str) or not value:
-        raise AuthError(f"the sign-in service of {endpoint} gave no access token")
-    return Secret(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gen3nb.client.addresses import is_loopback, origin
-from gen3nb.client.redaction import Secret
+from gen3nb.client.redaction import Secret, hide, redact
 from gen3nb.client.tokens import claims_of, endpoint_of_issuer, when
 from gen3nb.errors import AuthError, KeyExpired, ProfileError
 
@@ -91,8 +92,8 @@ class Credential:
             )
         if not self.workspace and self.issuer and not same_commons(self.issuer, where):
             raise AuthError(
-                f"{self.source} was issued by {self.issuer}, not by {where}: a key is only sent to its own commons; "
-                f"connect to {self.issuer!r}, or get a key from the profile page of {where}",
+                f"{self.source} was issued by {self.issuer}, not by {where}: a key is only sent to its own "
+                f"commons; connect to {self.issuer!r}, or get a key from the profile page of {where}",
                 issuer=self.issuer,
                 endpoint=where,
             )
@@ -129,19 +130,15 @@ def from_key(key: Mapping[str, Any] | str, source: str = "the API key given") ->
     ProfileError
         It has another shape.
     """
-    document: Any = {"api_key": key} if isinstance(key, str) else key
+    document = key = hide({"api_key": key} if isinstance(key, str) else key)
     if not isinstance(document, Mapping):
         raise ProfileError(f"{source} holds a JSON {_kind(document)}, not an API key: {_WANTED}")
     secret = document.get("api_key")
     if not isinstance(secret, str) or not secret.strip():
-        has = ", ".join(repr(str(name)) for name in list(document)[:6]) or "nothing"
+        has = ", ".join(redact(f"'{str(name)[:40]}'") for name in list(document)[:6]) or "nothing"
         raise ProfileError(f"{source} holds no 'api_key' (it has {has}): {_WANTED}")
     api_key = Secret(secret.strip())
-    claims: dict[str, Any] | None = None
-    try:
-        claims = claims_of(api_key)
-    except AuthError:
-        pass
+    claims = _claims(api_key)
     if claims is None:
         raise ProfileError(f"the 'api_key' in {source} is broken: it is not a Gen3 key; {_WANTED}")
     if claims.get("pur") == "access":
@@ -162,12 +159,8 @@ def from_access_token(token: str, source: str = "the access token given") -> Cre
     ProfileError
         It is none.
     """
-    value = Secret(token.strip().removeprefix("bearer ").removeprefix("Bearer "))
-    claims: dict[str, Any] | None = None
-    try:
-        claims = claims_of(value)
-    except AuthError:
-        pass
+    token = value = Secret(token.strip().removeprefix("bearer ").removeprefix("Bearer "))
+    claims = _claims(value)
     if claims is None:
         raise ProfileError(f"{source} is not a Gen3 access token: one has three parts, joined by dots")
     if claims.get("pur") == "api_key":
@@ -206,17 +199,13 @@ def from_file(path: str | os.PathLike[str], source: str = "") -> Credential:
     document: Any = None
     text = Secret(content.decode("utf-8-sig", "replace").strip())
     try:
-        document = json.loads(text)
+        document = hide(json.loads(text))
     except ValueError:
         if text.count(".") == 2 and len(text.split()) == 1:
             document = {"api_key": text}
     content = b""
     if document is None:
         raise ProfileError(f"{name} is not JSON, so it is no API key file: {_WANTED}", path=str(file))
-    if isinstance(document, dict):
-        document = {
-            key: Secret(value) if isinstance(value, str) else value for key, value in document.items()
-        }
     return from_key(document, name)
 
 
@@ -234,6 +223,13 @@ def from_text(text: str, source: str) -> Credential:
         home = Path("~/.gen3").expanduser() / text
         path = next((p for p in (home, home.with_name(text + ".json")) if p.is_file()), path)
     return from_file(path, f"{source} {path}")
+
+
+def _claims(token: str) -> dict[str, Any] | None:
+    """Read a JWT; None if it is none."""
+    with contextlib.suppress(AuthError):
+        return claims_of(token)
+    return None
 
 
 def _kind(value: object) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import requests
 
 from gen3nb.client.redaction import redact
+from gen3nb.client.tokens import when
 from gen3nb.errors import (
     AuthError,
     Conflict,
@@ -46,11 +47,11 @@ SERVICES = {
 
 
 class Needs(NamedTuple):
-    """What a request needs: to do what, by which method, on which resource."""
+    """What a request needs: to do what, by which methods, on which resource."""
 
     purpose: str
-    method: str
     resource: str
+    methods: tuple[str, ...]
 
 
 class Rule(NamedTuple):
@@ -193,6 +194,7 @@ def failure(
     service: str,
     needs: Needs | None = None,
     user: str = "",
+    until: float | None = None,
     endpoint: str = "",
 ) -> Gen3Error:
     """Make the exception for an answer of status 300 and more.
@@ -207,6 +209,8 @@ def failure(
         Which permission the request needs.
     user : str
         Who is signed in, for the message.
+    until : float, optional
+        When their token ends, for the message.
     endpoint : str
         The commons.
     """
@@ -239,7 +243,11 @@ def failure(
         else f" ({who}{where} answered {response.status_code})"
     )
     ending = f"; {rule.then}" if rule.then else ""
-    return rule.error(f"{rule.says}{quoted}{ending}", **facts)
+    says = rule.says
+    if rule.error is TokenExpired and until is not None:
+        facts["expired"] = until
+        says = f"the access token was valid until {when(until)}"
+    return rule.error(f"{says}{quoted}{ending}", **facts)
 
 
 def _denied(
@@ -251,10 +259,13 @@ def _denied(
     facts["http_method"] = facts.pop("method")
     if needs is None:
         return PermissionDenied(f"{rule.says}: {who}{said}; {rule.then}", user=user, **facts)
+    methods = " and ".join(repr(method) for method in needs.methods)
+    kind = "method" if len(needs.methods) == 1 else "methods"
     return PermissionDenied(
-        f"to {needs.purpose} you need the method {needs.method!r} on {needs.resource}, which {who} lacks"
+        f"to {needs.purpose} you need the {kind} {methods} on {needs.resource}, which {who} lacks"
         f"{said}; ask the data access contact of {endpoint or 'the commons'} for exactly that",
-        method=needs.method,
+        method=needs.methods[0],
+        methods=needs.methods,
         resource=needs.resource,
         user=user,
         **facts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,8 @@ def find(
         if not looks_like_address(text):
             if named:
                 raise ProfileError(
-                    f"{text!r} names a profile, which has its own key: leave {named[0]}= away, or give the address"
+                    f"{text!r} names a profile, which has its own key: leave {named[0]}= away, "
+                    "or give the address"
                 )
             profile = text
         elif text in _profile_names():
@@ -119,7 +120,8 @@ def _at(credential: Credential, endpoint: str, allow_http: Container[str]) -> Fo
         and not same_commons(endpoint, credential.endpoint)
     ):
         raise ProfileError(
-            f"the profile {credential.profile!r} is for {credential.endpoint}, not for {endpoint}: leave one away",
+            f"the profile {credential.profile!r} is for {credential.endpoint}, not for {endpoint}: "
+            "leave one away",
             profile=credential.profile,
         )
     if credential.workspace and not (endpoint or credential.endpoint):
@@ -155,10 +157,11 @@ def _looked_for(endpoint: str, allow_http: Container[str]) -> Found:
     passed.append("not in a Gen3 workspace")
     where = endpoint or "a commons"
     raise NotConnected(
-        f"there is nothing to sign in to {where} with ({'; '.join(passed)}): download an API key from the commons' "
-        "profile page and write gen3nb.connect('https://…', credentials='credentials.json'); "
+        f"there is nothing to sign in to {where} with ({'; '.join(passed)}): download an API key from the "
+        "commons' profile page and write gen3nb.connect('https://…', credentials='credentials.json'); "
         "or practise without an account: gen3nb.sandbox()",
         endpoint=endpoint,
+        unsigned=True,
     )
 
 
@@ -195,8 +198,6 @@ def _profile_for(endpoint: str) -> Credential | None:
 
 def _said_by(credential: Credential, how: str) -> Credential:
     """Say how a credential was come by."""
-    from dataclasses import replace
-
     return replace(credential, source=how + credential.source)
 
 

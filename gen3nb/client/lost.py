@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import requests
-from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
+from urllib3.exceptions import NameResolutionError, NewConnectionError
 from urllib3.exceptions import TimeoutError as PoolTimeout
 
+from gen3nb.client.addresses import is_loopback, origin
 from gen3nb.client.failures import SERVICES
 from gen3nb.client.redaction import redact
 from gen3nb.errors import Gen3Error, ServiceError, TimedOut, Unavailable
@@ -29,66 +30,43 @@ def lost(error: BaseException, endpoint: str, service: str, method: str, path: s
     facts: dict[str, Any] = {"service": service.partition(":")[0], "method": method, "path": redact(path)}
     causes = list(_causes(error))
     text = redact(" ".join(str(error).split()))
-    if any(isinstance(cause, NameResolutionError) for cause in causes) or "getaddrinfo" in text:
-        return Lost(
-            Unavailable(
-                f"there is no machine of the name in {endpoint}: check the spelling, and that you are online",
-                **facts,
-            ),
-            unsent=True,
-            temporary=False,
+
+    def unreached(words: str, *, temporary: bool = False) -> Lost:
+        return Lost(Unavailable(words, **facts), unsent=True, temporary=temporary)
+
+    def is_or_wraps(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    if is_or_wraps(NameResolutionError) or "getaddrinfo" in text:
+        return unreached(
+            f"there is no machine of the name in {endpoint}: check the spelling, and that you are online"
         )
-    if isinstance(error, requests.exceptions.ProxyError):
-        return Lost(
-            Unavailable(
-                f"the proxy on the way to {endpoint} did not let the request pass: "
-                "check proxies= and HTTPS_PROXY",
-                **facts,
-            ),
-            unsent=True,
-            temporary=False,
+    if is_or_wraps(requests.exceptions.ProxyError):
+        return unreached(
+            f"the proxy on the way to {endpoint} did not let the request pass: check proxies= and HTTPS_PROXY"
         )
-    if isinstance(error, requests.exceptions.SSLError):
-        return Lost(Unavailable(_tls(endpoint, text), **facts), unsent=True, temporary=False)
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return Lost(
-            Unavailable(f"{endpoint} cannot be reached: it does not answer", **facts),
-            unsent=True,
-            temporary=True,
+    if is_or_wraps(requests.exceptions.SSLError):
+        return unreached(_tls(endpoint, text))
+    if is_or_wraps(requests.exceptions.ConnectTimeout):
+        return unreached(f"{endpoint} cannot be reached: it does not answer", temporary=True)
+    if is_or_wraps(NewConnectionError):
+        here = is_loopback(origin(endpoint)[1])  # on this machine, waiting does not change it
+        return unreached(
+            f"{endpoint} cannot be reached: nothing takes the connection there", temporary=not here
         )
-    if isinstance(error, requests.exceptions.Timeout) or any(
-        isinstance(cause, PoolTimeout) for cause in causes
-    ):
-        return Lost(
-            TimedOut(
-                f"{SERVICES.get(service, service)} of {endpoint} did not answer in time, so whether it did "
-                "what was asked is unknown; look before doing it again, and give it more time with timeout=",
-                **facts,
-            ),
-            unsent=False,
-            temporary=False,
+    if is_or_wraps(requests.exceptions.Timeout, PoolTimeout):
+        words = (
+            f"{SERVICES.get(service) or 'a service'} of {endpoint} did not answer in time, so whether it did "
+            "what was asked is unknown; look before doing it again, and give it more time with timeout="
         )
-    if any(isinstance(cause, NewConnectionError) for cause in causes):
-        return Lost(
-            Unavailable(f"{endpoint} cannot be reached: nothing takes the connection there", **facts),
-            unsent=True,
-            temporary=True,
-        )
-    if isinstance(
-        error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError | OSError | ProtocolError
-    ):
-        return Lost(
-            Unavailable(
-                f"the connection to {endpoint} broke off before the answer was complete; try again", **facts
-            ),
-            unsent=False,
-            temporary=True,
-        )
-    return Lost(
-        ServiceError(f"the request to {endpoint} could not be made ({type(error).__name__})", **facts),
-        unsent=True,
-        temporary=False,
-    )
+        return Lost(TimedOut(words, **facts), unsent=False, temporary=False)
+    if "TLS CA certificate bundle" in text or "TLS certificate file" in text:
+        return unreached("verify= names no file: give the path of a CA bundle in PEM form, or leave it away")
+    if isinstance(error, ValueError):
+        words = f"the request to {endpoint} could not be made ({type(error).__name__})"
+        return Lost(ServiceError(words, **facts), unsent=True, temporary=False)
+    words = f"the connection to {endpoint} broke off before the answer was complete; try again"
+    return Lost(Unavailable(words, **facts), unsent=False, temporary=True)
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

@@ -15,6 +15,9 @@ __all__ = ["Peregrine"]
 SERVICE = "peregrine"
 LONGEST_PATH = 3000  # the services refuse request lines beyond 4,094 bytes
 PLACE = re.compile(r"\((\d+):(\d+)\)")
+NAMED = re.compile(
+    r"(?:field|argument|variable|link name|fragment|type|order by) [\"']?\$?(\w+)", re.IGNORECASE
+)
 
 
 class Peregrine:
@@ -53,7 +56,7 @@ class Peregrine:
         Raises
         ------
         QueryError
-            GraphQL refused it; ``errors``, ``line`` and ``column`` say what and where, ``data`` what came too.
+            GraphQL refused it; ``errors``, ``line``, ``column`` say what and where, ``data`` what came too.
         """
         body: dict[str, Any] = {"query": text}
         if variables:
@@ -121,13 +124,15 @@ def _parts(nodes: Sequence[str]) -> list[list[str]]:
 def query_error(text: str, errors: Any, data: Any) -> QueryError:
     """Make the error of a refused query, with the place in it that the service names."""
     said = [_message(error) for error in (errors if isinstance(errors, list) else [errors])]
-    line, column = _place(errors)
-    first = said[0].split("\n")[0] if said else "no reason given"
+    # after an empty line, the service repeats the query
+    first = " ".join(said[0].split("\n\n")[0].split()) if said else "no reason given"
+    line, column = _place(errors) or _where_named(text, first) or (None, None)
     more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
     where = f"line {line}, column {column}: " if line else ""
     excerpt = _excerpt(text, line, column) if line else ""
+    words = " ".join(PLACE.sub("", first).split())
     return QueryError(
-        f"the query failed: {where}{PLACE.sub('', first).replace('  ', ' ')}{more}{excerpt}",
+        f"the query failed: {where}{words}{more}{excerpt}",
         errors=said,
         data=data if isinstance(data, dict) else None,
         line=line,
@@ -141,16 +146,28 @@ def _message(error: Any) -> str:
     return redact(str(words)).strip()
 
 
-def _place(errors: Any) -> tuple[int | None, int | None]:
+def _place(errors: Any) -> tuple[int, int] | None:
     """Give line and column, from the words or from ``locations``."""
     for error in errors if isinstance(errors, list) else [errors]:
-        found = PLACE.search(str(error.get("message", "")) if isinstance(error, Mapping) else str(error))
+        found = PLACE.search(_message(error))
         if found:
             return int(found[1]), int(found[2])
-        if isinstance(error, Mapping) and error.get("locations"):
-            place = error["locations"][0]
-            return int(place.get("line", 0)) or None, int(place.get("column", 0)) or None
-    return None, None
+        places = error.get("locations") if isinstance(error, Mapping) else None
+        if places and isinstance(places[0], Mapping) and places[0].get("line"):
+            return int(places[0]["line"]), int(places[0].get("column") or 1)
+    return None
+
+
+def _where_named(text: str, words: str) -> tuple[int, int] | None:
+    """Find what an error without a place names, if it stands in the query once."""
+    named = NAMED.search(words)
+    if named is None:
+        return None
+    places = [found.start() for found in re.finditer(rf"(?<!\w){re.escape(named[1])}(?!\w)", text)]
+    if len(places) != 1:
+        return None
+    before = text[: places[0]]
+    return before.count("\n") + 1, places[0] - (before.rfind("\n") + 1) + 1
 
 
 def _excerpt(text: str, line: int, column: int | None) -> str:

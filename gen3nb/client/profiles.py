@@ -109,12 +109,12 @@ def get(name: str) -> Profile:
         else:
             hint = ": there are no profiles on this machine yet"
         raise ProfileError(f"there is no profile {name!r} in {path()}{hint}", profile=name)
-    section = {key: value.strip() for key, value in parser.items(name) if value is not None}
+    section: dict[str, str] = {k: Secret(v.strip()) for k, v in parser.items(name) if v is not None}
     return Profile(
         name,
-        section.get("api_endpoint", "").rstrip("/"),
+        str(section.get("api_endpoint", "")).rstrip("/"),
         {
-            key: value
+            key: str(value)
             for key, value in section.items()
             if key not in ("api_key", "access_token", "access_key")
         },

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pickle
 import re
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
-__all__ = ["Secret", "redact"]
+__all__ = ["Secret", "SecretBytes", "hide", "redact"]
 
 HIDDEN = "[hidden]"
+PLAIN = ("api_key", "key_id", "access_token")  # names that are no secret themselves
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # a JWT: three base64url parts, of which the first two begin like '{"'
@@ -54,8 +56,35 @@ class Secret(str):
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise pickle.PicklingError("keys and tokens are not pickled")
 
+    def __getitem__(self, part: Any) -> Secret:
+        return Secret(str.__getitem__(self, part))  # some printers of tracebacks shorten before they repr
+
     def __copy__(self) -> Secret:
         return self
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
+
+
+class SecretBytes(bytes):
+    """What is sent or came, where it may hold a secret: the same for bytes."""
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise pickle.PicklingError("keys and tokens are not pickled")
+
+
+def hide(value: Any) -> Any:
+    """Give a copy of what a user gave or a file held, in which every text is a :class:`Secret`."""
+    if isinstance(value, str):
+        return Secret(value)
+    if isinstance(value, Mapping):
+        return {
+            key if isinstance(key, str) and key in PLAIN else hide(key): hide(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [hide(item) for item in value]
+    return value

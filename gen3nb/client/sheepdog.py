@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
-from gen3nb.client.failures import Needs, failure
+from gen3nb.client.failures import Needs
 from gen3nb.client.project import ProjectId
-from gen3nb.client.redaction import redact
+from gen3nb.client.transactions import Transaction
 from gen3nb.client.transport import Transport
-from gen3nb.errors import Gen3Error, ServiceError
+from gen3nb.errors import ServiceError
 
 __all__ = ["Sheepdog", "Transaction"]
 
@@ -22,78 +21,6 @@ ROOT = "/api/v0/submission"
 PROGRAMS = "/services/sheepdog/submission/program"
 PROJECTS = "/services/sheepdog/submission/project"
 IDS_PER_REQUEST = 90  # request lines end at 4,094 bytes, ids are 36 long
-
-
-@dataclass(frozen=True)
-class Transaction:
-    """What the submission service answered to a change.
-
-    An answer is no proof of what is stored.
-
-    Parameters
-    ----------
-    ok : bool
-        Whether it says that all was done; if not, nothing was.
-    code : int
-        The HTTP status.
-    id : int or None
-        The transaction's number.
-    message : str
-        The service's words.
-    created, updated, deleted : int
-        How many records it says were created, updated, deleted.
-    entities : list of dict
-        One for each record sent, in that order.
-    errors : list
-        What concerns the whole request rather than one record.
-    body : dict
-        The whole answer.
-    """
-
-    ok: bool
-    code: int
-    id: int | None
-    message: str
-    created: int
-    updated: int
-    deleted: int
-    entities: list[dict[str, Any]]
-    errors: list[Any]
-    body: dict[str, Any]
-
-    @classmethod
-    def of(cls, body: Mapping[str, Any], status: int) -> Transaction:
-        """Read an answer's body."""
-        number = body.get("transaction_id")
-        return cls(
-            ok=bool(body.get("success")) and status < 300,
-            code=status,
-            id=number if isinstance(number, int) else None,
-            message=redact(str(body.get("message") or "")),
-            created=int(body.get("created_entity_count") or 0),
-            updated=int(body.get("updated_entity_count") or 0),
-            deleted=int(body.get("deleted_entity_count") or 0),
-            entities=[item for item in body.get("entities") or [] if isinstance(item, dict)],
-            errors=list(body.get("transactional_errors") or []),
-            body=dict(body),
-        )
-
-    def problems(self) -> list[str]:
-        """Give every complaint as a sentence, with the record that it is about."""
-        found = [_words(error) for error in self.errors]
-        for position, entity in enumerate(self.entities, start=1):
-            keys = entity.get("unique_keys") or [{}]
-            name = next(
-                (key[k] for key in keys for k in ("submitter_id", "code", "name") if key.get(k)), None
-            )
-            where = f"{entity.get('type') or 'record'} {name!r}" if name else f"record {position}"
-            found += [f"{where}: {_words(error)}" for error in entity.get("errors") or []]
-        return found
-
-
-def _words(error: Any) -> str:
-    """Give an error's message, whichever form it has."""
-    return str(error.get("message", error)) if isinstance(error, Mapping) else str(error)
 
 
 class Sheepdog:
@@ -144,7 +71,7 @@ class Sheepdog:
             ROOT + "/",
             service=SERVICE,
             json={"type": "program", "name": name, "dbgap_accession_number": dbgap_accession_number or name},
-            needs=Needs(f"create the program {name!r}", "*", PROGRAMS),
+            needs=Needs(f"create the program {name!r}", PROGRAMS, ("*",)),
         )
         return dict(answer) if isinstance(answer, dict) else {}
 
@@ -165,17 +92,17 @@ class Sheepdog:
         PermissionDenied
             Only administrators may.
         """
-        needs = Needs(f"create the project {program}-{document.get('code')}", "*", PROJECTS)
+        needs = Needs(f"create the project {program}-{document.get('code')}", PROJECTS, ("*",))
         return self._transaction("PUT", _path(program), json={"type": "project", **document}, needs=needs)
 
     def delete_program(self, name: str) -> None:
         """Delete an empty program (``DELETE /api/v0/submission/{program}``)."""
-        needs = Needs(f"delete the program {name!r}", "*", PROGRAMS)
+        needs = Needs(f"delete the program {name!r}", PROGRAMS, ("*",))
         self.transport.request("DELETE", ROOT + _path(name), service=SERVICE, needs=needs)
 
     def delete_project(self, project: ProjectId) -> None:
         """Delete an empty project (``DELETE /api/v0/submission/{program}/{project}``)."""
-        needs = Needs(f"delete the project {project}", "*", PROJECTS)
+        needs = Needs(f"delete the project {project}", PROJECTS, ("*",))
         self.transport.request("DELETE", ROOT + _at(project), service=SERVICE, needs=needs)
 
     # dictionary
@@ -268,7 +195,7 @@ class Sheepdog:
         About 100 ids fit into one request.
         """
         tail = ("/_dry_run" if dry_run else "") + "/" + ",".join(ids)
-        needs = Needs(f"delete records in {project}", "delete", project.resource)
+        needs = Needs(f"delete records in {project}", project.resource, ("delete",))
         return self._transaction("DELETE", f"{_at(project)}/entities{tail}", needs=needs)
 
     # reading
@@ -294,7 +221,7 @@ class Sheepdog:
         PermissionDenied
             The user may not read there.
         """
-        needs = Needs(f"export records of {project}", "read", project.resource)
+        needs = Needs(f"export records of {project}", project.resource, ("read",))
         if ids is not None:
             return self.transport.request(
                 "POST",
@@ -318,7 +245,7 @@ class Sheepdog:
         The service does not check that a record is in that project.
         """
         found: list[dict[str, Any]] = []
-        needs = Needs(f"read records of {project}", "read", project.resource)
+        needs = Needs(f"read records of {project}", project.resource, ("read",))
         for start in range(0, len(ids), IDS_PER_REQUEST):
             part = ",".join(ids[start : start + IDS_PER_REQUEST])
             answer = self.transport.json(
@@ -334,7 +261,7 @@ class Sheepdog:
             _at_root(project, "manifest"),
             service=SERVICE,
             params={"ids": ",".join(ids)},
-            needs=Needs(f"read records of {project}", "read", project.resource),
+            needs=Needs(f"read records of {project}", project.resource, ("read",)),
         )
         return answer.content.decode("utf-8")
 
@@ -345,7 +272,7 @@ class Sheepdog:
         if to not in ("review", "open", "submit", "release"):
             raise ValueError(f"a project is moved by 'review', 'open', 'submit' or 'release', not {to!r}")
         tail = f"/{to}" + ("/_dry_run" if dry_run else "")
-        needs = Needs(f"{to} the project {project}", "release", project.resource)
+        needs = Needs(f"{to} the project {project}", project.resource, ("release",))
         return self._transaction("PUT", _at(project) + tail, needs=needs)
 
     def commit(self, project: ProjectId, transaction_id: int) -> Transaction:
@@ -381,7 +308,7 @@ class Sheepdog:
             except ValueError:
                 body = None
             if not isinstance(body, dict) or "entities" not in body:
-                raise _refused(response, self.transport, needs)
+                raise self.transport.refused(response, SERVICE, needs)
         else:
             body = self.transport.decode(response, SERVICE)
         if not isinstance(body, dict):
@@ -389,17 +316,11 @@ class Sheepdog:
         return Transaction.of(body, response.status_code)
 
 
-def _refused(response: requests.Response, transport: Transport, needs: Needs | None) -> Gen3Error:
-    """Make the exception for a refusal of the whole request."""
-    user = transport.auth.username if transport.auth is not None else ""
-    return failure(response, service=SERVICE, needs=needs, user=user, endpoint=transport.endpoint)
-
-
 def _to_write(project: ProjectId, method: str) -> Needs:
     """Say what a submission takes."""
     if method.upper() == "POST":
-        return Needs(f"create records in {project}", "create", project.resource)
-    return Needs(f"create and update records in {project}", "create' and 'update", project.resource)
+        return Needs(f"create records in {project}", project.resource, ("create",))
+    return Needs(f"create and update records in {project}", project.resource, ("create", "update"))
 
 
 def _path(*names: str) -> str:

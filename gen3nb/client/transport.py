@@ -9,7 +9,7 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import urljoin
 
@@ -20,10 +20,10 @@ from gen3nb.client.addresses import origin
 from gen3nb.client.failures import SERVICES, Needs, absent, failure, is_html, retry_after, words_of
 from gen3nb.client.lost import Lost
 from gen3nb.client.lost import lost as explain
-from gen3nb.client.redaction import Secret, redact
-from gen3nb.errors import Gen3Error, ServiceError, Unavailable
+from gen3nb.client.redaction import Secret, SecretBytes, redact
+from gen3nb.errors import Gen3Error, NotConnected, ServiceError
 
-__all__ = ["Signer", "Transport"]
+__all__ = ["Answer", "Signer", "Transport"]
 
 logger = logging.getLogger("gen3nb.client")
 
@@ -39,6 +39,10 @@ class Signer(Protocol):
     @property
     def username(self) -> str:
         """Who is signed in, as far as the token says."""
+
+    @property
+    def expires_at(self) -> float | None:
+        """When the token ends, in seconds since 1970."""
 
     def get_access_token(self) -> str:
         """Give a token that is good now."""
@@ -93,6 +97,8 @@ class Transport:
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
         self._lock = threading.Lock()
         self.closed = False
+        # set by who knows the user's grants: which of the methods that a request needs are missing
+        self.lacking: Callable[[Needs], tuple[str, ...]] | None = None
 
     def __repr__(self) -> str:
         return f"Transport({self.endpoint!r})"
@@ -122,7 +128,7 @@ class Transport:
 
     def decode(self, response: requests.Response, service: str) -> Any:
         """Decode a JSON answer, or say in words what came instead."""
-        text = response.content
+        text = SecretBytes(response.content)
         facts: dict[str, Any] = {
             "service": service.partition(":")[0],
             "method": response.request.method,
@@ -134,8 +140,8 @@ class Transport:
                 raise absent(service, self.endpoint, status=response.status_code, path=facts["path"])
             said, _ = words_of(response)
             raise ServiceError(
-                f'{self.endpoint} answered with a web page ("{said[:80]}") where the answer of a Gen3 commons was '
-                "expected: is this the address of the commons itself?",
+                f'{self.endpoint} answered with a web page ("{said[:80]}") where the answer of a Gen3 '
+                "commons was expected: is this the address of the commons itself?",
                 said=said,
                 **facts,
             )
@@ -145,7 +151,7 @@ class Transport:
         try:
             return jsonlib.loads(text)
         except ValueError as error:
-            what = redact(f"{type(error).__name__} after {len(text)} bytes")
+            what = f"{type(error).__name__} in {len(text)} bytes"
         raise ServiceError(
             f"the answer of {name} of {self.endpoint} is not readable, or broke off ({what}); try again",
             **facts,
@@ -197,14 +203,12 @@ class Transport:
             The exception for the answer; Unavailable or TimedOut where none came.
         """
         if self.closed:
-            raise Unavailable(
-                f"the connection to {self.endpoint} has been closed: connect again", service=service
-            )
+            raise NotConnected(f"the connection to {self.endpoint} has been closed: connect again")
         if json is not None:
-            data = Secret(jsonlib.dumps(json, ensure_ascii=False, allow_nan=False))
+            data = jsonlib.dumps(json, ensure_ascii=False, allow_nan=False)
             headers = {"Content-Type": "application/json", **(headers or {})}
-        if isinstance(data, str):
-            data = data.encode("utf-8", "surrogatepass")
+        if data is not None:
+            data = SecretBytes(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
         idempotent = method.upper() in ("GET", "HEAD") if retry is None else retry
         again = _Again(self.retries, self.backoff)
         renewed = False
@@ -223,31 +227,30 @@ class Transport:
                 logger.debug("%s %s answered %s; trying again", method, path, status)
                 answer.close()
                 continue
-            error = self._refused(answer, service, needs)
+            error = self.refused(answer, service, needs)
             if status == 401 and token is not None and not renewed and self.auth is not None:
-                said = str(getattr(error, "said", ""))
-                if self.auth.run_out(token, said):
-                    renewed = True
+                renewed = self.auth.run_out(token, str(error.facts.get("said", "")))
+                if renewed:
                     continue
             raise error
 
-    def _refused(self, answer: requests.Response, service: str, needs: Needs | None) -> Gen3Error:
-        """Make the exception for an answer, having read it whole."""
-        broken = False
+    def refused(self, answer: requests.Response, service: str, needs: Needs | None = None) -> Gen3Error:
+        """Make the exception for an answer of 300 and more, having read it whole."""
         try:
             _ = answer.content
-        except requests.RequestException:
-            broken = True
-        if broken:
-            answer._content = b""
+        except Gen3Error as broken:
+            logger.debug("the answer of status %s broke off: %s", answer.status_code, broken)
         answer.close()
         status = answer.status_code
         if status in REDIRECTS:
             return _astray(answer, self.endpoint, service)
         if status in (404, 405) and service not in HTML_SERVICES and is_html(answer):
             return absent(service, self.endpoint, status=status, path=answer.request.path_url)
+        if status == 403 and needs is not None and len(needs.methods) > 1 and self.lacking is not None:
+            needs = needs._replace(methods=self.lacking(needs))
         user = self.auth.username if self.auth is not None else ""
-        return failure(answer, service=service, needs=needs, user=user, endpoint=self.endpoint)
+        until = self.auth.expires_at if self.auth is not None else None
+        return failure(answer, service=service, needs=needs, user=user, until=until, endpoint=self.endpoint)
 
     def _send(
         self,
@@ -266,12 +269,12 @@ class Transport:
         Exceptions of the libraries below hold requests, with their headers, in the local variables of their
         frames. None of them is chained to ours: ours are raised where no other is being handled.
         """
-        url = self.endpoint + path
+        url = f"{self.endpoint}/{path.lstrip('/')}"
         bearer = {"Authorization": Secret("bearer " + token)} if token else {}
         interrupted = False
         lost: Lost | None = None
         started = time.monotonic()
-        response: requests.Response | None = None
+        response = requests.Response()
         for _ in range(MOST_REDIRECTS + 1):
             try:
                 response = self._session().request(
@@ -289,14 +292,14 @@ class Transport:
                 )
             except KeyboardInterrupt:
                 interrupted = True
+            except Gen3Error as error:
+                lost = Lost(error, unsent=False, temporary=True)
             except (requests.RequestException, OSError, ValueError) as error:
                 lost = explain(error, self.endpoint, service, method, path)
             if interrupted:
                 raise KeyboardInterrupt
-            if lost is not None or response is None:
-                return lost or Lost(
-                    Unavailable(f"no answer from {self.endpoint}"), unsent=False, temporary=False
-                )
+            if lost is not None:
+                return lost
             logger.debug(
                 "%s %s → %s in %.3f s", method, path, response.status_code, time.monotonic() - started
             )
@@ -305,7 +308,7 @@ class Transport:
                 return response
             response.close()
             url, params = onward, None
-        return response
+        return Lost(_astray(response, self.endpoint, service), unsent=False, temporary=False)
 
     def _onward(self, method: str, response: requests.Response) -> str | None:
         """Give where a redirect leads, if that is within the commons and means the same request."""
@@ -321,7 +324,7 @@ class Transport:
         if getattr(self._local, "process", None) != os.getpid():
             session = requests.Session()
             session.headers["User-Agent"] = _user_agent()
-            adapter = HTTPAdapter(pool_connections=4, pool_maxsize=4, max_retries=0)
+            adapter = _Adapter(pool_connections=4, pool_maxsize=4, max_retries=0)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
             self._local.session, self._local.process = session, os.getpid()
@@ -330,6 +333,47 @@ class Transport:
         session = self._local.session
         assert isinstance(session, requests.Session)  # noqa: S101 - narrows threading.local's Any
         return session
+
+
+class _Adapter(HTTPAdapter):
+    """Makes answers of our own class."""
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        response = super().build_response(req, resp)
+        answer = Answer()
+        answer.__dict__.update(response.__dict__)
+        return answer
+
+
+class Answer(requests.Response):
+    """An answer whose body, where it breaks off while it is read, ends in an exception of ours."""
+
+    def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
+        """Give the body bit by bit.
+
+        Raises
+        ------
+        TimedOut
+            No byte came in time.
+        Unavailable
+            The connection broke off.
+        """
+        chunks = super().iter_content(chunk_size, decode_unicode)
+        while True:
+            lost: Lost | None = None
+            try:
+                chunk = next(chunks)
+            except StopIteration:
+                return
+            except (requests.RequestException, OSError) as error:
+                scheme, host, port = origin(self.url)
+                lost = explain(
+                    error, f"{scheme}://{host}:{port}", "", str(self.request.method), self.request.path_url
+                )
+            if lost is not None:
+                self.close()
+                raise lost.error
+            yield chunk
 
 
 class _Again:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gen3nb.client.credentials import same_commons
 from gen3nb.client.redaction import Secret
-from gen3nb.client.transport import Signer, Transport
+from gen3nb.client.transport import Transport
 from gen3nb.errors import AuthError, Gen3Error, ServiceError
 
 __all__ = ["Workspace", "in_workspace"]
@@ -54,11 +54,6 @@ class Workspace:
         )
         return cls(Transport(url, **options), "")
 
-    @classmethod
-    def at(cls, endpoint: str, signer: Signer, **options: Any) -> Workspace:
-        """Give the service beside a commons."""
-        return cls(Transport(endpoint, auth=signer, **options))
-
     def token(self, idp: str | None = None) -> str:
         """Give an access token (``GET /wts/token/``).
 
@@ -82,8 +77,8 @@ class Workspace:
             failed = error
         if failed is not None:
             raise AuthError(
-                f"the workspace gave no token for {idp or 'its own commons'}: on the workspace's profile page, "
-                f"link that commons again ({failed.message})"
+                f"the workspace gave no token for {idp or 'its own commons'}: "
+                f"on the workspace's profile page, link that commons again ({failed.message})"
             )
         value = answer.get("token") if isinstance(answer, dict) else None
         if not isinstance(value, str) or not value:
