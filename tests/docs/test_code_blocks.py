@@ -2,8 +2,8 @@
 
 A page's ``python`` blocks share one namespace and run in order, in a folder of their own. A block that needs
 another commons is marked in the page by an HTML comment above it, ``<!-- not run: why -->``, and is compiled
-only. ``console`` blocks run where they start with ``$ gen3nb`` or ``$ python``, and the text below the command
-is compared with what it prints (``…`` stands for anything).
+only. ``console`` blocks run where they start with ``$ gen3nb`` or ``$ python``, and the text below the
+command is compared with what it prints (``…`` stands for anything).
 """
 
 from __future__ import annotations
