@@ -1,0 +1,376 @@
+"""What the commons would say to each row, said before anything is sent; and what it would not say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from gen3nb.dictionary import Dictionary, Node
+from gen3nb.dictionary.elements import nearest
+from gen3nb.dictionary.rules import check_column
+from gen3nb.errors import ValidationError
+from gen3nb.frames.codec import NEVER_SENT, link_column, plain_column, plain_columns, refused_cells
+from gen3nb.frames.findings import GEN3NB, SERVICE, Findings, fold
+from gen3nb.frames.links import LinkCheck
+from gen3nb.frames.looking import Look, StoredKey
+from gen3nb.frames.origin import row_numbers
+from gen3nb.frames.progress import Progress
+from gen3nb.frames.progress import report as showing
+from gen3nb.frames.reports import ValidationReport
+
+if TYPE_CHECKING:
+    from gen3nb.client.project import ProjectId, ProjectLike
+    from gen3nb.frames.connection import Connection
+
+__all__ = ["submitter_ids", "validate"]
+
+NOT_BY_ROWS = {"program": "commons.create_program(name)", "project": "commons.create_project(project)"}
+
+
+def validate(
+    frame: pd.DataFrame,
+    node: str,
+    *,
+    dictionary: Dictionary,
+    project: ProjectLike | None = None,
+    connection: Connection | None = None,
+    others: Mapping[str, pd.DataFrame] | None = None,
+    progress: Progress = True,
+    look: Look | None = None,
+) -> ValidationReport:
+    """Check rows against the dictionary, each other and the commons; nothing is sent, or changed.
+
+    With a commons, links and submitter_ids are looked up there in bulk (peregrine ``POST
+    /api/v0/submission/graphql``); without one, only the rules of the dictionary and the frames at hand count.
+    Rows whose record exists may leave required properties out: what is stored is sent along.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row per record; links as ``<link>.submitter_id``.
+    node : str
+        Whose records the rows are.
+    dictionary : Dictionary
+    project : str, pair of str or ProjectId, optional
+        Where the rows are to go.
+    connection : Connection, optional
+        The commons to look in.
+    others : Mapping of str to DataFrame, optional
+        Node to rows that are to be submitted together with these: links may lead there.
+    progress : bool or callable
+    look : Look, optional
+        What is already known of the project's records.
+
+    Returns
+    -------
+    ValidationReport
+        One row per problem.
+
+    Raises
+    ------
+    DictionaryError
+        There is no such node.
+    ValidationError
+        The table is none: a MultiIndex, two columns of one name; or this node is not made by rows.
+    NotFound
+        There is no such project.
+    """
+    kind = dictionary[node]
+    if kind.name in NOT_BY_ROWS:
+        raise ValidationError(
+            f"{kind.name}s are not submitted as rows: make one with {NOT_BY_ROWS[kind.name]}."
+        )
+    if not isinstance(frame, pd.DataFrame):
+        raise ValidationError(f"Rows come as a pandas DataFrame, not as a {type(frame).__name__}.")
+    target = _project(project, connection)
+    if look is None and connection is not None and target is not None:
+        look = Look(connection, target)
+    check = _Check(frame, kind, target, look)
+    with showing(progress, len(frame), f"Checking {kind.name}") as meter:
+        check.run(others or {})
+        meter.advance(len(frame))
+    return ValidationReport(frame, kind, check.findings, check.rows, check.keys, project=target)
+
+
+def _project(project: ProjectLike | None, connection: Connection | None) -> ProjectId | None:
+    from gen3nb.client.project import ProjectId
+
+    if project is None:
+        return None
+    return connection.project_id(project) if connection is not None else ProjectId.parse(project)
+
+
+def submitter_ids(frame: pd.DataFrame) -> list[str | None]:
+    """Give the submitter_ids of a frame as text, None where there is none.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+
+    Returns
+    -------
+    list of str or None
+    """
+    names = plain_columns(frame)
+    if "submitter_id" not in names:
+        return [None] * len(frame)
+    values = plain_column(frame.iloc[:, names.index("submitter_id")], None)
+    return [value if value is None or isinstance(value, str) else str(value) for value in values]
+
+
+class _Check:
+    """One pass over one frame."""
+
+    def __init__(self, frame: pd.DataFrame, node: Node, project: ProjectId | None, look: Look | None) -> None:
+        self.frame = frame
+        self.node = node
+        self.project = project
+        self.look = look
+        self.names = plain_columns(frame)
+        self.rows = row_numbers(frame)
+        self.keys = submitter_ids(frame)
+        self.findings = Findings()
+        self.stored: dict[str, list[StoredKey]] = {}
+
+    def run(self, others: Mapping[str, pd.DataFrame]) -> None:
+        """Do all checks, the cheap ones first."""
+        if not len(self.frame):
+            self.findings.note("The frame has no rows.")
+        if not self.node.submittable:
+            self.findings.note(
+                f"The dictionary says that {self.node.name} is not submitted; services do not enforce it."
+            )
+        if self.look is not None:
+            self.stored = self.look.keys(self.node.name, [key for key in self.keys if key])
+        found = [key is not None and fold(key) in self.stored for key in self.keys]
+        known: np.ndarray[Any, Any] = np.array(found, dtype=np.bool_)
+        self.columns()
+        self.cells()
+        self.required(known)
+        self.names_of_records()
+        self.other_keys()
+        self.ids()
+        links = LinkCheck(self.frame, self.node, self.rows, self.findings)
+        links.required(known)
+        links.types()
+        if self.project is not None:
+            links.project(self.project)
+        at_hand: dict[str, Iterable[str]] = {
+            name: [key for key in submitter_ids(other) if key] for name, other in others.items()
+        }
+        at_hand[self.node.name] = [*at_hand.get(self.node.name, ()), *(key for key in self.keys if key)]
+        links.targets(at_hand, self.look)
+        links.taken(self.look, self.keys)
+
+    # --- columns and cells ----------------------------------------------------------------------------
+
+    def columns(self) -> None:
+        """Check the columns that are no properties or links, and those that the commons fills in itself."""
+        ours = (set(self.node.system_properties) | NEVER_SENT) - {"project_id", "id"}
+        for at, name in enumerate(self.names):
+            if name == "type":
+                self._type(at)
+            elif name == "project_id":
+                self._project_id(at)
+            elif name in ours:
+                if self.frame.iloc[:, at].notna().any():
+                    self.findings.note(f"{name} is the commons' own: it is not sent.")
+            elif name != "id" and not self._known(name):
+                self._unknown(at, name)
+
+    def _known(self, name: str) -> bool:
+        is_urls = name == "urls" and self.node.is_file
+        return name in self.node.properties or link_column(self.node, name)[0] is not None or is_urls
+
+    def _cells(self, at: int) -> list[Any]:
+        return plain_column(self.frame.iloc[:, at], None)
+
+    def _type(self, at: int) -> None:
+        cells = self._cells(at)
+        bad = [i for i, value in enumerate(cells) if value is not None and value != self.node.name]
+        self.findings.add(
+            bad,
+            "type",
+            "node",
+            [f"says {cells[i]!r}, but these rows are checked as records of {self.node.name}" for i in bad],
+            values=[cells[i] for i in bad],
+            suggestions=[self.node.name] * len(bad),
+        )
+
+    def _project_id(self, at: int) -> None:
+        if self.project is None:
+            return
+        cells, wanted = self._cells(at), str(self.project)
+        bad = [i for i, value in enumerate(cells) if value is not None and value != wanted]
+        self.findings.add(
+            bad,
+            "project_id",
+            "project",
+            [f"says {cells[i]!r}, but the rows are to go to {wanted}" for i in bad],
+            values=[cells[i] for i in bad],
+        )
+
+    def _unknown(self, at: int, name: str) -> None:
+        cells = self._cells(at)
+        filled = [i for i, value in enumerate(cells) if value is not None]
+        if not filled:
+            self.findings.note(f"{name!r} is no property of {self.node.name}; it is empty, and left out.")
+            return
+        present = set(self.names)
+        close = [one for one in nearest(name, self.node.columns) if one not in present]
+        hint = f"; did you mean {close[0]!r}?" if close else "; drop the column"
+        self.findings.add(
+            filled,
+            name,
+            "unknown",
+            f"{self.node.name} has no property {name!r}{hint}",
+            values=[cells[i] for i in filled],
+            suggestions=[close[0] if close else None] * len(filled),
+        )
+
+    def cells(self) -> None:
+        """Check each column against its property, and for what no service can carry."""
+        refused = set()
+        for cell in refused_cells(self.frame, self.node):
+            refused.add((cell.position, cell.column))
+            self.findings.add([cell.position], cell.column, "value", cell.why, values=[cell.value])
+        for at, name in enumerate(self.names):
+            prop = self.node.properties.get(name)
+            skipped = name in {"type", "id", "project_id", *self.node.system_properties}
+            if prop is None or skipped or name in NEVER_SENT:
+                continue
+            for found in check_column(prop, self.frame.iloc[:, at]):
+                if (found.position, name) in refused:
+                    continue
+                # of all formats, the services check this one
+                ours = found.rule == "format" and prop.format != "date-time"
+                self.findings.add(
+                    [found.position],
+                    name,
+                    found.rule,
+                    found.message,
+                    values=[found.value],
+                    suggestions=[found.suggestion],
+                    origin=GEN3NB if ours else SERVICE,
+                )
+
+    def required(self, known: np.ndarray[Any, Any]) -> None:
+        """Check that required properties are filled in, but for rows whose record has them already."""
+        given_elsewhere = {"type", "id", "project_id", *self.node.system_properties}
+        places = {name: at for at, name in enumerate(self.names)}
+        for name in self.node.required:
+            if name in given_elsewhere or name not in self.node.properties:
+                continue
+            ignored = np.zeros(len(self.frame), dtype=bool) if name == "submitter_id" else known
+            if name in places:
+                empty = self.frame.iloc[:, places[name]].isna().to_numpy(dtype=bool)
+                self.findings.add(
+                    np.flatnonzero(empty & ~ignored), name, "required", "is empty, but required"
+                )
+            else:
+                self.findings.add(
+                    np.flatnonzero(~ignored), name, "required", "the column is missing, but required"
+                )
+
+    # --- names of records -----------------------------------------------------------------------------
+
+    def names_of_records(self) -> None:
+        """Check submitter_ids against each other and against the commons, without regard to case."""
+        empty = [i for i, key in enumerate(self.keys) if key == ""]
+        self.findings.add(
+            empty, "submitter_id", "required", "is empty, but required", values=[""] * len(empty)
+        )
+        groups: dict[str, list[int]] = {}
+        for position, key in enumerate(self.keys):
+            if key:
+                groups.setdefault(fold(key), []).append(position)
+        for positions in groups.values():
+            if len(positions) > 1:
+                self._twice(positions)
+        for folded, stored in self.stored.items():
+            for position in groups.get(folded, ()):
+                self._respelled(position, [one.submitter_id for one in stored])
+
+    def _twice(self, positions: Sequence[int]) -> None:
+        spellings = [self.keys[i] for i in positions]
+        for i in positions:
+            others = [str(self.rows[j]) for j in positions if j != i]
+            where = f"row{'s' if len(others) > 1 else ''} {', '.join(others[:5])}" + (
+                f" and {len(others) - 5} more" if len(others) > 5 else ""
+            )
+            if spellings.count(self.keys[i]) > 1:
+                text = f"{self.keys[i]!r} stands in {where} too: each record needs its own submitter_id"
+                self.findings.add([i], "submitter_id", "duplicate", text, values=[self.keys[i]])
+            else:
+                text = (
+                    f"{self.keys[i]!r} stands in {where} in another spelling; the commons takes both for one "
+                    "record, and would lose all rows sent along with them"
+                )
+                self.findings.add(
+                    [i], "submitter_id", "duplicate", text, values=[self.keys[i]], origin=GEN3NB
+                )
+
+    def _respelled(self, position: int, stored: Sequence[str]) -> None:
+        key = self.keys[position]
+        if key in stored:
+            return
+        self.findings.add(
+            [position],
+            "submitter_id",
+            "spelling",
+            f"the commons has this record as {stored[0]!r}; sending it as {key!r} would rename it",
+            values=[key],
+            suggestions=[stored[0]],
+            origin=GEN3NB,
+        )
+
+    def other_keys(self) -> None:
+        """Check further unique keys of the node, other than the submitter_id, within the frame."""
+        for parts in self.node.unique_keys:
+            own = [part for part in parts if part not in {"id", "project_id"}]
+            if not own or own == ["submitter_id"]:
+                continue
+            columns = [self._cells(self.names.index(part)) if part in self.names else None for part in own]
+            seen: dict[tuple[Any, ...], int] = {}
+            for position in range(len(self.frame)):
+                values = tuple(column[position] if column is not None else None for column in columns)
+                if any(value is None or isinstance(value, list | dict) for value in values):
+                    continue
+                first = seen.setdefault(values, position)
+                if first != position:
+                    self.findings.add(
+                        [position],
+                        own[0],
+                        "duplicate",
+                        f"{' and '.join(map(repr, values))} stands in row {self.rows[first]} too, but "
+                        f"{' and '.join(own)} must be unique",
+                        values=[values[0]],
+                    )
+
+    def ids(self) -> None:
+        """Check that ids, which are never sent, belong to the records that the submitter_ids name."""
+        if "id" not in self.names or self.look is None:
+            return
+        cells = self._cells(self.names.index("id"))
+        given = {i: str(value) for i, value in enumerate(cells) if value is not None and value != ""}
+        own = {i: [one.id for one in self.stored.get(fold(self.keys[i] or ""), ())] for i in given}
+        strange = {i: value for i, value in given.items() if value not in own[i]}
+        elsewhere = self.look.ids(self.node.name, strange.values()) if strange else {}
+        for i, value in strange.items():
+            there = elsewhere.get(value)
+            if there is not None:
+                text = (
+                    f"this is the id of {there.get('submitter_id')!r} in {there.get('project_id')}; a record "
+                    "cannot be renamed: drop the id to create another record"
+                )
+            elif own[i]:
+                text = f"the record {self.keys[i]!r} has the id {own[i][0]} in the commons"
+            else:
+                self.findings.note(
+                    "Ids of new records are given by the commons; those in the frame are not sent."
+                )
+                continue
+            self.findings.add([i], "id", "id", text, values=[value], origin=GEN3NB)
