@@ -9,21 +9,22 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, Protocol
 from urllib.parse import urljoin
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from gen3nb.client.addresses import origin
-from gen3nb.client.failures import SERVICES, Needs, absent, failure, is_html, retry_after, words_of
+from gen3nb.client.answers import Adapter
+from gen3nb.client.failures import SERVICES, Needs, absent, failure, retry_after
 from gen3nb.client.lost import Lost
 from gen3nb.client.lost import lost as explain
 from gen3nb.client.redaction import Secret, SecretBytes, redact
+from gen3nb.client.words import is_html, words_of
 from gen3nb.errors import Gen3Error, NotConnected, ServiceError
 
-__all__ = ["Answer", "Signer", "Transport"]
+__all__ = ["Signer", "Transport"]
 
 logger = logging.getLogger("gen3nb.client")
 
@@ -324,7 +325,7 @@ class Transport:
         if getattr(self._local, "process", None) != os.getpid():
             session = requests.Session()
             session.headers["User-Agent"] = _user_agent()
-            adapter = _Adapter(pool_connections=4, pool_maxsize=4, max_retries=0)
+            adapter = Adapter(pool_connections=4, pool_maxsize=4, max_retries=0)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
             self._local.session, self._local.process = session, os.getpid()
@@ -333,47 +334,6 @@ class Transport:
         session = self._local.session
         assert isinstance(session, requests.Session)  # noqa: S101 - narrows threading.local's Any
         return session
-
-
-class _Adapter(HTTPAdapter):
-    """Makes answers of our own class."""
-
-    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
-        response = super().build_response(req, resp)
-        answer = Answer()
-        answer.__dict__.update(response.__dict__)
-        return answer
-
-
-class Answer(requests.Response):
-    """An answer whose body, where it breaks off while it is read, ends in an exception of ours."""
-
-    def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
-        """Give the body bit by bit.
-
-        Raises
-        ------
-        TimedOut
-            No byte came in time.
-        Unavailable
-            The connection broke off.
-        """
-        chunks = super().iter_content(chunk_size, decode_unicode)
-        while True:
-            lost: Lost | None = None
-            try:
-                chunk = next(chunks)
-            except StopIteration:
-                return
-            except (requests.RequestException, OSError) as error:
-                scheme, host, port = origin(self.url)
-                lost = explain(
-                    error, f"{scheme}://{host}:{port}", "", str(self.request.method), self.request.path_url
-                )
-            if lost is not None:
-                self.close()
-                raise lost.error
-            yield chunk
 
 
 class _Again:

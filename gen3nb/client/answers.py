@@ -1,0 +1,57 @@
+"""Answers whose body ends in an exception of ours where it breaks off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from gen3nb.client.addresses import origin
+from gen3nb.client.lost import Lost
+from gen3nb.client.lost import lost as explain
+
+__all__ = ["Adapter", "Answer"]
+
+
+class Adapter(HTTPAdapter):
+    """Makes answers of our own class."""
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """Make an answer of what came."""
+        response = super().build_response(req, resp)
+        answer = Answer()
+        answer.__dict__.update(response.__dict__)
+        return answer
+
+
+class Answer(requests.Response):
+    """An answer whose body, where it breaks off while it is read, ends in an exception of ours."""
+
+    def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
+        """Give the body bit by bit.
+
+        Raises
+        ------
+        TimedOut
+            No byte came in time.
+        Unavailable
+            The connection broke off.
+        """
+        chunks = super().iter_content(chunk_size, decode_unicode)
+        while True:
+            lost: Lost | None = None
+            try:
+                chunk = next(chunks)
+            except StopIteration:
+                return
+            except (requests.RequestException, OSError) as error:
+                scheme, host, port = origin(self.url)
+                lost = explain(
+                    error, f"{scheme}://{host}:{port}", "", str(self.request.method), self.request.path_url
+                )
+            if lost is not None:
+                self.close()
+                raise lost.error
+            yield chunk
