@@ -213,7 +213,7 @@ class IndexStore:
         return [json.loads(row[0]) for row in rows]
 
     def every(self, dids: Iterable[str]) -> list[dict[str, Any]]:
-        """Find documents by their dids as they are written; leave out those that do not exist, and repeats."""
+        """Find documents by their dids as they are written; leave out those that do not exist and repeats."""
         found = []
         for did in dict.fromkeys(dids):
             row = self.connection.execute("SELECT document FROM record WHERE did = ?", (did,)).fetchone()

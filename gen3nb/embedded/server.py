@@ -10,7 +10,7 @@ from importlib import import_module
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import arborist, control, fence, indexd, indexd_drs, portal, workspace
+from . import arborist, control, fence, indexd, indexd_drs, metadata, portal, requestor, workspace
 from .faults import FaultMiddleware
 from .state import State
 from .web import Mounts, Service, error_page
@@ -18,8 +18,6 @@ from .web import Mounts, Service, error_page
 #: Services by the prefix under which a commons has them, each with its modules; those of one prefix share it.
 OTHERS: dict[str, tuple[str, ...]] = {
     "/api": ("sheepdog", "peregrine"),
-    "/requestor": ("requestor",),
-    "/mds": ("metadata",),
     "/job": ("sower",),
 }
 _SLASHES = re.compile("//+")
@@ -89,6 +87,9 @@ def application(state: State, shut_down: Callable[[], None] = lambda: None) -> A
         "/authz": arborist.service(state),
         "/index": index,
         "/wts": workspace.service(state),
+        "/requestor": Service(requestor.routes(state)),
+        "/mds": Service(metadata.routes(state)),
+        "/mds-admin": Service(metadata.routes(state, gateway=True)),
         "/ga4gh": Service(indexd_drs.routes(state)),
     }
     for prefix, names in OTHERS.items():

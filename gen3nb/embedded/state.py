@@ -15,6 +15,7 @@ from typing import Any
 from filelock import BaseFileLock, FileLock, Timeout
 
 from .access import Access
+from .documents import Documents
 from .faults import Faults
 from .graph import Graph
 from .indexd_store import IndexStore
@@ -66,6 +67,7 @@ class State:
     schemas: Schemas
     graph: Graph
     index: IndexStore
+    documents: Documents
     access: Access
     lock: BaseFileLock
     passwords: dict[str, str] = field(default_factory=dict)
@@ -171,4 +173,5 @@ def build(
     # a named folder may be on a network home, where SQLite's write-ahead log does not work
     graph = Graph(place / "graph.sqlite", wal=temporary)
     index = IndexStore(place / "index.sqlite", wal=temporary)
-    return State(settings, schemas, graph, index, access, lock, dict(passwords or {}))
+    documents = Documents(place / "documents.sqlite", wal=temporary)
+    return State(settings, schemas, graph, index, documents, access, lock, dict(passwords or {}))

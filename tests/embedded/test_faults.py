@@ -111,7 +111,7 @@ def test_a_fault_strikes_what_it_names(faults, call):
 
 
 def test_a_fault_that_does_not_exist(faults):
-    with pytest.raises(Gen3Error, match="no fault 'earthquake'.*504-after-commit"):
+    with pytest.raises(Gen3Error, match=r"no fault 'earthquake'.*504-after-commit"):
         faults.add("earthquake")
 
 

@@ -1,4 +1,4 @@
-"""A practice commons is safe as a neighbour: on a machine with other users, other servers and other windows."""
+"""A practice commons is safe as a neighbour: of other users, other servers and other windows."""
 
 from __future__ import annotations
 
@@ -253,18 +253,18 @@ def test_a_folder_is_for_one_at_a_time(tmp_path):
 
 
 def test_why_it_does_not_start_is_said(tmp_path):
-    with pytest.raises(Gen3Error, match="could not start.*no-such-dictionary"):
+    with pytest.raises(Gen3Error, match=r"could not start.*no-such-dictionary"):
         start_server(dictionary=tmp_path / "no-such-dictionary")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "case.yaml").write_text("id: case\n  links: [")
     with pytest.raises(Gen3Error, match=r"could not start.*case\.yaml"):
         start_server(dictionary=tmp_path / "broken")
     (tmp_path / "file").write_text("")
-    with pytest.raises(Gen3Error, match="folder .*file.* cannot be used"):
+    with pytest.raises(Gen3Error, match=r"folder .*file.* cannot be used"):
         start_server(tmp_path / "file")
     with start_server() as server:
         port = int(server.endpoint.rsplit(":", 1)[1])
-        with pytest.raises(Gen3Error, match=f"Port {port} .*cannot be opened"):
+        with pytest.raises(Gen3Error, match=rf"Port {port} .*cannot be opened"):
             start_server(port=port)
 
 
