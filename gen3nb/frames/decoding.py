@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -121,7 +121,7 @@ class ColumnsOf:
         for name, count in self._strangers.items():
             warnings.warn(
                 f"{count} {self.node.name} record{'s hold' if count != 1 else ' holds'} {name!r}, which this "
-                "dictionary does not know: kept as it came. Has the dictionary changed? Reconnect to read it again.",
+                "dictionary does not know: kept as it came. Has the dictionary changed? Connect again.",
                 UnexpectedValue,
                 stacklevel=2,
             )
@@ -430,7 +430,7 @@ def _none(values: Any) -> Any:
     return values
 
 
-def chunks_of(records: Iterable[Mapping[str, Any]], size: int = CHUNK) -> Iterable[list[Mapping[str, Any]]]:
+def chunks_of(records: Iterable[Mapping[str, Any]], size: int = CHUNK) -> Iterator[list[Mapping[str, Any]]]:
     """Part a stream of records into lists of at most ``size``."""
     chunk: list[Mapping[str, Any]] = []
     for record in records:

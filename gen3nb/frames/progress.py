@@ -43,6 +43,15 @@ class Meter:
         self._tell = tell
         self._bar = bar
 
+    def expect(self, count: int | None) -> None:
+        """Say that there is so much more to do; ``None`` where nobody knows."""
+        if count is None:
+            return
+        self.total = (self.total or 0) + count
+        if self._bar is not None:
+            self._bar.total = self.total
+            self._bar.refresh()
+
     def advance(self, count: int = 1) -> None:
         """Say that so much more is done."""
         self.done += count

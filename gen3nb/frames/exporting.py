@@ -1,0 +1,383 @@
+"""Every record of a node in one project, whichever way the commons can give it whole.
+
+The label export is the fast way. It breaks off for some shapes of links and can end early, so what it gave is
+believed only if its JSON closed and its count is the commons' own; else the records are asked for by id; else
+page by page over GraphQL. A short answer is never given as if it were the whole.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import ijson
+import pandas as pd
+import requests
+import urllib3
+
+from gen3nb.client.project import ProjectId
+from gen3nb.dictionary import Node
+from gen3nb.errors import IntegrityError, NotFound, PermissionDenied, QueryError, ServiceError
+from gen3nb.frames.connection import Connection
+from gen3nb.frames.decoding import ColumnsOf, chunks_of, plain
+from gen3nb.frames.graphql import PAGE, count_records, graphql_pages, two_links_to_one
+from gen3nb.frames.progress import Meter
+
+__all__ = ["Frame", "ReadByQueryWarning", "Records", "by_ids", "by_pages", "merged", "whole_project"]
+
+Chunk: TypeAlias = Sequence[Mapping[str, Any]]
+Way: TypeAlias = Callable[[Connection, Node, ProjectId, Sequence[str]], Iterator[Chunk]]
+T = TypeVar("T", covariant=True)
+S = TypeVar("S", bound=Sized)
+
+IDS_PER_EXPORT = 500
+_BUFFER = 1 << 16
+# What the export does not hold: the commons' own properties, but for these.
+_EXPORTED = frozenset({"id", "type", "project_id", "submitter_id"})
+
+
+class ReadByQueryWarning(UserWarning):
+    """The export was refused, so the records came another way; they are all there."""
+
+
+class _Broken(Exception):
+    """An export that did not come to its end."""
+
+
+class Sink(Protocol[T]):
+    """Takes chunks of records in, and gives what it made of them."""
+
+    def add(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Take in a chunk of records."""
+
+    def finish(self) -> T:
+        """Give what was made."""
+
+
+class Frame:
+    """A sink that makes a typed frame, one row per id."""
+
+    def __init__(self, node: Node, columns: Sequence[str]) -> None:
+        self._node = node
+        self._columns = ColumnsOf(node, columns, extra=False)
+
+    def add(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Take in a chunk of records."""
+        self._columns.add(records)
+
+    def finish(self) -> pd.DataFrame:
+        """Give the frame."""
+        return merged(self._columns.finish(), self._node)
+
+
+class Records:
+    """A sink that keeps the records as they come, one per id, with the union of their links."""
+
+    def __init__(self, node: Node) -> None:
+        self._links = [link.name for link in node.links]
+        self._held: dict[str, dict[str, Any]] = {}
+
+    def add(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Take in a chunk of records."""
+        for record in records:
+            new = {name: plain(value) for name, value in record.items() if value is not None}
+            for name in self._links:
+                new[name] = [_end(end) for end in new.get(name) or []]
+                if not new[name]:
+                    del new[name]
+            old = self._held.setdefault(str(record["id"]), new)
+            if old is not new:
+                for name in self._links:
+                    ends = [*(old.get(name) or []), *(new.get(name) or [])]
+                    if ends:
+                        old[name] = [end for at, end in enumerate(ends) if end not in ends[:at]]
+
+    def finish(self) -> list[dict[str, Any]]:
+        """Give the records."""
+        return list(self._held.values())
+
+
+def _end(end: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the end of a link as the export does, also if it came from a query."""
+    return {"node_id" if key == "id" else key: value for key, value in end.items()}
+
+
+def whole_project(
+    connection: Connection,
+    node: Node,
+    project: ProjectId,
+    columns: Sequence[str],
+    meter: Meter,
+    sink: Callable[[], Sink[S]],
+) -> S:
+    """Read all records of a node in one project.
+
+    Sheepdog ``GET /v0/submission/{P}/{Q}/export``; peregrine for the count, and where the export fails.
+
+    Parameters
+    ----------
+    connection : Connection
+    node : Node
+    project : ProjectId
+    columns : sequence of str
+        As :class:`~gen3nb.frames.decoding.ColumnsOf` takes them, ``id`` among them.
+    meter : Meter
+    sink : callable
+        Makes what takes the records in, for each try a new one.
+
+    Returns
+    -------
+    What the sink makes.
+
+    Raises
+    ------
+    IntegrityError
+        No way gives as many records as the commons counts.
+    PermissionDenied
+        You may not read there.
+    """
+    reasons: list[str] = []
+    before = _count(connection, node, project)
+    meter.expect(before)
+    for way in _ways(node, columns):
+        taker = sink()
+        done = meter.done
+        try:
+            for chunk in way(connection, node, project, columns):
+                taker.add(chunk)
+                meter.advance(len(chunk))
+        except PermissionDenied:
+            return _refused(connection, node, project, columns, meter, sink)
+        except NotFound:
+            raise
+        except (_Broken, ServiceError, QueryError) as error:
+            reasons.append(f"the {_NAMES[way]} failed ({error})")
+        else:
+            made = taker.finish()
+            count = len(made)
+            if before is None:
+                _say_unchecked(node, project, count)
+                return made
+            after = before if before == count else _count(connection, node, project) or 0
+            # somebody may be writing meanwhile: what lies between the two counts is whole
+            if min(before, after) <= count <= max(before, after):
+                return made
+            reasons.append(f"the {_NAMES[way]} gave {count:,} records where the commons counts {after:,}")
+        meter.advance(done - meter.done)
+    raise _not_whole(node, project, reasons)
+
+
+def _not_whole(node: Node, project: ProjectId, reasons: list[str]) -> IntegrityError:
+    return IntegrityError(
+        f"The {node.name} records of {project} could not be read whole: {'; '.join(reasons)}. "
+        "Try again; if it stays so, tell the operators of the commons.",
+        node=node.name,
+        project=str(project),
+        reasons=tuple(reasons),
+    )
+
+
+def _ways(node: Node, columns: Sequence[str]) -> list[Way]:
+    """Give the ways to read a node whole, the fastest that can be right first."""
+    system = set(node.system_properties) - _EXPORTED
+    if any(name in system for name in columns):
+        return [by_pages]  # dates and states are in no export
+    if two_links_to_one(node):
+        return [_by_listed_ids] if any("." in name for name in columns) else [_by_listed_ids, by_pages]
+    return [_by_label, _by_listed_ids, by_pages]
+
+
+def _count(connection: Connection, node: Node, project: ProjectId) -> int | None:
+    try:
+        return count_records(connection, node, project)
+    except (ServiceError, QueryError):
+        return None  # a commons without GraphQL: the end of the JSON must do
+
+
+def _say_unchecked(node: Node, project: ProjectId, count: int) -> None:
+    warnings.warn(
+        f"{count:,} {node.name} records of {project} were read to the end of the export; the query service "
+        "did not say how many there are, so the number could not be compared.",
+        stacklevel=6,
+    )
+
+
+def _refused(
+    connection: Connection,
+    node: Node,
+    project: ProjectId,
+    columns: Sequence[str],
+    meter: Meter,
+    sink: Callable[[], Sink[S]],
+) -> S:
+    """Read over GraphQL what the export refuses, as it does in projects that are open to all."""
+    seen = connection.peregrine.query(
+        "query ($project_id: [String]) { project(first: 1, project_id: $project_id) { id } }",
+        {"project_id": [str(project)]},
+    )
+    if not seen.get("project"):
+        raise PermissionDenied(
+            f"You may not read the records of {project}: the permission 'read' on {project.resource} is "
+            "missing. Ask the commons' data access contact for it.",
+            method="read",
+            resource=project.resource,
+        )
+    if two_links_to_one(node) and any("." in name for name in columns):
+        raise IntegrityError(
+            f"The links of {node.name} can only be read from an export: it has two links to one node, or one "
+            f"to itself, which queries mix up. Ask for 'read' on {project.resource}, or leave the links out "
+            "with columns=[…].",
+            node=node.name,
+        )
+    taker = sink()
+    for page in by_pages(connection, node, project, columns):
+        taker.add(page)
+        meter.advance(len(page))
+    made = taker.finish()
+    after = count_records(connection, node, project)
+    if len(made) != after:
+        raise _not_whole(node, project, [f"queries gave {len(made):,} records and count {after:,}"])
+    warnings.warn(
+        f"The export of {project} is not open to you, but queries show its records: {len(made):,} "
+        f"{node.name} records were read that way, which is slower.",
+        ReadByQueryWarning,
+        stacklevel=6,
+    )
+    return made
+
+
+# --- the three ways ------------------------------------------------------------------------------------
+
+
+def _by_label(
+    connection: Connection, node: Node, project: ProjectId, columns: Sequence[str]
+) -> Iterator[Chunk]:
+    with connection.sheepdog.export(project, node.name, format="json") as response:
+        yield from chunks_of(_parsed(response, "data.item"))
+
+
+def _by_listed_ids(
+    connection: Connection, node: Node, project: ProjectId, columns: Sequence[str]
+) -> Iterator[Chunk]:
+    pages = graphql_pages(connection, node, ["id"], project=project, size=PAGE)
+    ids = [str(row["id"]) for page in pages for row in page]
+    yield from by_ids(connection, project, ids)
+
+
+def by_ids(connection: Connection, project: ProjectId, ids: Iterable[str]) -> Iterator[Chunk]:
+    """Read records of one node by id (sheepdog ``POST /v0/submission/{P}/{Q}/export``).
+
+    Parameters
+    ----------
+    connection : Connection
+    project : ProjectId
+        The one that the records are in; others are skipped by the service.
+    ids : iterable of str
+
+    Yields
+    ------
+    list of Mapping
+    """
+    wanted = list(dict.fromkeys(ids))
+    for start in range(0, len(wanted), IDS_PER_EXPORT):
+        part = wanted[start : start + IDS_PER_EXPORT]
+        try:
+            response = connection.sheepdog.export(project, ids=part, format="json")
+        except NotFound:
+            continue  # none of these is there any more; the count tells
+        with response:
+            yield from chunks_of(_parsed(response, "item"))
+
+
+def by_pages(
+    connection: Connection, node: Node, project: ProjectId, columns: Sequence[str]
+) -> Iterator[Chunk]:
+    """Read a node page by page (peregrine ``POST /v0/submission/graphql``).
+
+    Yields
+    ------
+    list of Mapping
+    """
+    yield from graphql_pages(connection, node, columns, project=project, size=PAGE)
+
+
+_NAMES: dict[Way, str] = {
+    _by_label: "export",
+    _by_listed_ids: "export by ids",
+    by_pages: "paged query",
+}
+
+
+def _parsed(response: requests.Response, prefix: str) -> Iterator[dict[str, Any]]:
+    """Give the records of an export as they arrive.
+
+    Raises
+    ------
+    _Broken
+        The JSON did not come to its end.
+    """
+    try:
+        for record in ijson.items(_Body(response), prefix, buf_size=_BUFFER):
+            if not isinstance(record, dict):
+                raise _Broken("it holds something other than records")
+            yield record
+    except ijson.JSONError as error:
+        raise _Broken(str(error).splitlines()[0].strip() or "unreadable JSON") from None
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
+        raise _Broken("the connection was cut") from None
+
+
+class _Body:
+    """A response's decoded body as a file that can only be read on."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self._parts = response.iter_content(_BUFFER)
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        if size == 0:
+            return b""  # ijson asks for nothing, to see that these are bytes
+        if not self._rest:
+            self._rest = next(self._parts, b"")
+        part, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
+        return part
+
+
+def merged(frame: pd.DataFrame, node: Node) -> pd.DataFrame:
+    """Make one row of the rows of one id: the export can part a record's links over several.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With ``id``.
+    node : Node
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the union of the links; a new RangeIndex.
+    """
+    ids = frame["id"]
+    repeated = ids.duplicated()
+    if not repeated.any():
+        return frame
+    first = ~repeated
+    result = frame[first].reset_index(drop=True)
+    position = {one: at for at, one in enumerate(result["id"])}
+    further = frame[repeated]
+    for link in node.links:
+        for name in (link.column, f"{link.name}.id"):
+            if name in frame:
+                held = list(result[name])
+                for one, value in zip(further["id"], further[name], strict=True):
+                    held[position[one]] = _union(held[position[one]], value)
+                result[name] = pd.Series(held, dtype=frame[name].dtype)
+    return result
+
+
+def _union(held: Any, value: Any) -> Any:
+    if isinstance(held, list) or isinstance(value, list):
+        both = [*(held if isinstance(held, list) else []), *(value if isinstance(value, list) else [])]
+        return list(dict.fromkeys(both))
+    return value if held is None or held is pd.NA else held
