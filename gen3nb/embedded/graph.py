@@ -75,6 +75,10 @@ def fold(text: str) -> str:
     return "".join(letter.lower()[:1] for letter in text)
 
 
+def _fold(value: Any) -> Any:
+    return fold(value) if isinstance(value, str) else value
+
+
 def now() -> str:
     """Return the time as the services write it, ``2026-11-21T06:08:31.270719+00:00``."""
     return datetime.now(UTC).isoformat("T", "microseconds")
@@ -108,6 +112,7 @@ class Graph:
             connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
             connection.execute(f"PRAGMA journal_mode = {'WAL' if self.wal else 'DELETE'}")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.create_function("fold", 1, _fold, deterministic=True)
             connection.execute("PRAGMA cache_size = -16000")
             connection.execute("PRAGMA temp_store = MEMORY")
             self._local.connection = connection

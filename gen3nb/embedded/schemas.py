@@ -77,6 +77,8 @@ class Schemas:
                 back.setdefault(link.target, []).append(link)
         self._backrefs = {name: tuple(links) for name, links in back.items()}
         self._nullable: dict[str, dict[str, Any]] = {}
+        self._stored: dict[str, dict[str, dict[str, Any]]] = {}
+        self._unique: dict[str, list[list[str]]] = {}
         self._class_names = {class_name(name): name for name in nodes}
 
     @property
@@ -104,14 +106,22 @@ class Schemas:
 
     def unique_keys(self, node: str) -> list[list[str]]:
         """Sets of properties that tell records of this type apart, the id left out."""
-        return [list(keys) for keys in self.nodes[node].get("uniqueKeys") or () if "id" not in keys]
+        if node not in self._unique:
+            listed = self.nodes[node].get("uniqueKeys") or ()
+            self._unique[node] = [list(keys) for keys in listed if "id" not in keys]
+        return self._unique[node]
+
+    def stored(self, node: str) -> dict[str, dict[str, Any]]:
+        """Return the stored properties (all but links, id and type) with their schemas, in the schema's order."""
+        if node not in self._stored:
+            left_out = {link.name for link in self.links_of(node)} | {"id", "type"}
+            properties = self.nodes[node].get("properties") or {}
+            self._stored[node] = {name: prop for name, prop in properties.items() if name not in left_out}
+        return self._stored[node]
 
     def properties_of(self, node: str) -> list[str]:
         """Names of the stored properties: all but links, id and type, in the schema's order."""
-        links = {link.name for link in self.links_of(node)}
-        return [
-            name for name in self.nodes[node].get("properties") or {} if name not in links | {"id", "type"}
-        ]
+        return list(self.stored(node))
 
     def is_file(self, node: str) -> bool:
         """Whether records of this type describe a file, which the index service then knows."""
