@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from gen3nb.dictionary import graph
 from gen3nb.dictionary.elements import Link, Node, Step, nearest
 from gen3nb.dictionary.parsing import parse_document, read_folder, without_nulls
-from gen3nb.errors import DictionaryError
+from gen3nb.errors import DictionaryError, MissingExtra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +98,48 @@ class Dictionary(Mapping[str, Node]):
             The folder holds no readable dictionary.
         """
         return cls.from_json(read_folder(path), source=str(path))
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Dictionary:
+        """Make a dictionary of a JSON file: a saved answer, or the file that a commons is configured with.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        Dictionary
+
+        Raises
+        ------
+        DictionaryError
+            There is no such file, or it holds no dictionary.
+        """
+        try:
+            document = json.loads(Path(path).read_text("utf-8"))
+        except (OSError, ValueError) as problem:
+            raise DictionaryError(f"{path} is not readable as a JSON dictionary: {problem}") from problem
+        return cls.from_json(document, source=str(path))
+
+    @classmethod
+    def default(cls) -> Dictionary:
+        """Give the default Gen3 dictionary, from the files of the package ``gen3dictionary``.
+
+        Returns
+        -------
+        Dictionary
+
+        Raises
+        ------
+        MissingExtra
+            The package is not installed.
+        """
+        # found, not imported: importing it would load a great deal
+        spec = importlib.util.find_spec("gdcdictionary")
+        if spec is None or spec.origin is None:
+            raise MissingExtra.named("sandbox", "The default Gen3 dictionary")
+        return cls.from_folder(Path(spec.origin).parent / "schemas")
 
     # --- a mapping of nodes ---------------------------------------------------------------------------
 
