@@ -171,12 +171,14 @@ class Access:
     def _sign(self, claims: dict[str, Any]) -> str:
         return jwt.encode(claims, self._private, algorithm="RS256", headers={"kid": KEY_ID})
 
-    def _claims(self, user: User, purpose: str, lifetime: float, scope: list[str] | None) -> dict[str, Any]:
+    def _claims(
+        self, user: User, purpose: str, lifetime: float, scope: list[str] | None, issuer: str | None
+    ) -> dict[str, Any]:
         now = int(self.clock.now())
         return {
             "pur": purpose,
-            "iss": self.issuer,
-            "aud": [self.issuer, *(scope or SCOPES)],
+            "iss": issuer or self.issuer,
+            "aud": [issuer or self.issuer, *(scope or SCOPES)],
             "iat": now if lifetime > 0 else int(now + lifetime) - 60,
             "exp": int(now + lifetime),
             "jti": str(uuid.uuid4()),
@@ -185,17 +187,23 @@ class Access:
             "sub": str(user.number),
         }
 
-    def access_token(self, user: User, lifetime: float | None = None) -> str:
+    def access_token(self, user: User, lifetime: float | None = None, issuer: str | None = None) -> str:
         """Sign an access token that ends in ``lifetime`` seconds (negative: it ended that long ago)."""
-        claims = self._claims(user, "access", self.token_lifetime if lifetime is None else lifetime, None)
+        seconds = self.token_lifetime if lifetime is None else lifetime
+        claims = self._claims(user, "access", seconds, None, issuer)
         facts = {"name": user.username, "is_admin": user.is_admin, "google": {"proxy_group": None}}
         return self._sign({**claims, "context": {"user": facts}})
 
     def api_key(
-        self, user: User, lifetime: float | None = None, scope: list[str] | None = None
+        self,
+        user: User,
+        lifetime: float | None = None,
+        scope: list[str] | None = None,
+        issuer: str | None = None,
     ) -> dict[str, str]:
         """Make an API key: the JSON of a key file, ``{"api_key", "key_id"}``."""
-        claims = self._claims(user, "api_key", self.key_lifetime if lifetime is None else lifetime, scope)
+        seconds = self.key_lifetime if lifetime is None else lifetime
+        claims = self._claims(user, "api_key", seconds, scope, issuer)
         with self._lock:
             self._keys.setdefault(user.name, {})[claims["jti"]] = claims["exp"]
         return {"api_key": self._sign(claims), "key_id": claims["jti"]}

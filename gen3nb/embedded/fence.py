@@ -127,7 +127,8 @@ class Fence:
         scope = document.get("scope")
         wanted = _seconds(request)
         lifetime = self.access.key_lifetime if wanted is None else min(wanted, self.access.key_lifetime)
-        return Json(self.access.api_key(user, lifetime, scope if isinstance(scope, list) else None))
+        scopes = scope if isinstance(scope, list) else None
+        return Json(self.access.api_key(user, lifetime, scopes, _issuer(request)))
 
     def delete_key(self, request: Request, body: bytes) -> Response:
         """Put one of the caller's API keys on the denylist."""
@@ -151,7 +152,7 @@ class Fence:
         lifetime = self.access.token_lifetime if wanted is None else min(wanted, self.access.token_lifetime)
         if self.access.clock.now() + lifetime > claims["exp"]:
             raise Failure(400, OUTLIVES)
-        return Json({"access_token": self.access.access_token(user, lifetime)})
+        return Json({"access_token": self.access.access_token(user, lifetime, _issuer(request))})
 
     def jwt_keys(self, request: Request, body: bytes) -> Response:
         """Publish the key that verifies tokens."""
@@ -163,11 +164,11 @@ class Fence:
 
     def openid(self, request: Request, body: bytes) -> Response:
         """Describe the identity provider."""
-        return Json(_openid(self.access.issuer))
+        return Json(_openid(_issuer(request)))
 
     def logout(self, request: Request, body: bytes) -> Response:
         """Send a browser back to the start."""
-        return RedirectResponse(self.access.issuer, 302)
+        return RedirectResponse(_issuer(request), 302)
 
     def status(self, request: Request, body: bytes) -> Response:
         """Say that all is well."""
@@ -195,6 +196,11 @@ def _seconds(request: Request) -> int | None:
     if not text.isdecimal() or int(text) == 0:
         raise Failure(400, f"expires_in must be a positive integer, got {text}")
     return int(text)
+
+
+def _issuer(request: Request) -> str:
+    """Give the issuer by the name that the caller uses: the SDK goes where it points."""
+    return f"http://{request.headers['host'].lower()}/user"
 
 
 def authz_of(user: User) -> dict[str, list[dict[str, str]]]:

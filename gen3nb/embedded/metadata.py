@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from .access import Refused
 from .indexd_rules import basic
@@ -31,7 +31,7 @@ class Failure(Exception):
         self.detail = detail
 
 
-def routes(state: State, *, gateway: bool = False) -> list[BaseRoute]:
+def routes(state: State, *, gateway: bool = False) -> list[Route]:
     """Give the routes of the metadata service, with the paths that it has itself."""
     mds = Metadata(state, gateway)
     table: list[tuple[str, str, Callable[[Request, bytes], Response]]] = [

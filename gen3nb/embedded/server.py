@@ -96,8 +96,15 @@ def application(state: State, shut_down: Callable[[], None] = lambda: None) -> A
         service = _service(state, names)
         if service is not None:
             services[prefix] = service
-    bare = [service for prefix, service in services.items() if prefix in ("/mds", "/job")]
-    mounts = Mounts(services.items(), [*bare, index], portal.portal)
+    # Without prefixes, one path is one service's only: /_status is the index's. The SDK sends its token to
+    # the metadata service there as if a gateway stood before it.
+    bare = [
+        Service([r for r in metadata.routes(state, gateway=True) if r.path.startswith("/metadata")]),
+        index,
+    ]
+    if "/job" in services:
+        bare.insert(0, services["/job"])
+    mounts = Mounts(services.items(), bare, portal.portal)
     return Gate(FaultMiddleware(mounts, state.faults), state.settings.port)
 
 

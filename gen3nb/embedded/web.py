@@ -164,6 +164,11 @@ def below(scope: Scope, prefix: str) -> Scope | None:
     return {**scope, "path": path[len(prefix) :] or "/", "root_path": "", "prefix": prefix}
 
 
+def _certain(found: BaseRoute | None) -> bool:
+    """Say whether a route was found that does not simply take everything."""
+    return found is not None and getattr(found, "path", None) != "/{did:did}"
+
+
 class Mounts:
     """Services by prefix, as a commons' reverse proxy has them.
 
@@ -192,7 +197,7 @@ class Mounts:
             if inner is not None:
                 under = service, inner
                 break
-        if scope.get("bare") and (under is None or under[0].find(under[1])[0] is None):
+        if scope.get("bare") and not (under is not None and _certain(under[0].find(under[1])[0])):
             for service in self.bare:
                 if service.find(scope)[0] is not None:
                     await service(scope, receive, send)

@@ -32,28 +32,30 @@ def service(state: State) -> Service:
 
 def routes(state: State) -> list[BaseRoute]:
     """Give the routes of the workspace token service, with the paths that it has itself."""
+    endpoint = state.settings.endpoint
+    known = [(IDP, endpoint), (f"{IDP}-localhost", endpoint.replace("127.0.0.1", "localhost"))]
 
     def token(request: Request, body: bytes) -> Response:
         user = state.access.user_of(request.headers.get("authorization"))
         idp = request.query_params.get("idp", "default")
-        if idp not in ("default", "local", IDP):
+        if idp not in ("default", "local", *(name for name, _ in known)):
             return Json({"error": f"requested idp not configured: {idp}"}, 400)
         return Json({"token": state.access.access_token(user)})
 
     def providers(request: Request, body: bytes) -> Response:
-        entry: dict[str, Any] = {
-            "base_url": state.settings.endpoint,
-            "idp": IDP,
-            "name": "Practice commons",
-            "refresh_token_expiration": None,
-            "urls": [
-                {
-                    "name": "Practice commons",
-                    "url": f"{state.settings.endpoint}/wts/oauth2/authorization_url?idp={IDP}",
-                }
-            ],
-        }
-        return Json({"providers": [entry]})
+        entries: list[dict[str, Any]] = [
+            {
+                "base_url": base,
+                "idp": idp,
+                "name": "Practice commons",
+                "refresh_token_expiration": None,
+                "urls": [
+                    {"name": "Practice commons", "url": f"{base}/wts/oauth2/authorization_url?idp={idp}"}
+                ],
+            }
+            for idp, base in known
+        ]
+        return Json({"providers": entries})
 
     def connected(request: Request, body: bytes) -> Response:
         state.access.user_of(request.headers.get("authorization"))
