@@ -7,9 +7,9 @@ import logging
 import os
 import random
 import threading
-import time
 import weakref
 from collections.abc import Callable, Container, Mapping
+from time import monotonic, sleep
 from typing import Any, Protocol
 from urllib.parse import urljoin
 
@@ -274,7 +274,7 @@ class Transport:
         bearer = {"Authorization": Secret("bearer " + token)} if token else {}
         interrupted = False
         lost: Lost | None = None
-        started = time.monotonic()
+        started = monotonic()
         response = requests.Response()
         for _ in range(MOST_REDIRECTS + 1):
             try:
@@ -301,9 +301,7 @@ class Transport:
                 raise KeyboardInterrupt
             if lost is not None:
                 return lost
-            logger.debug(
-                "%s %s → %s in %.3f s", method, path, response.status_code, time.monotonic() - started
-            )
+            logger.debug("%s %s → %s in %.3f s", method, path, response.status_code, monotonic() - started)
             onward = self._onward(method, response)
             if onward is None:
                 return response
@@ -348,7 +346,7 @@ class _Again:
         if self.left <= 0:
             return False
         self.left -= 1
-        time.sleep(seconds if seconds is not None else self.pause * random.uniform(0.75, 1.25))  # noqa: S311
+        sleep(seconds if seconds is not None else self.pause * random.uniform(0.75, 1.25))  # noqa: S311
         self.pause *= 2
         return True
 
