@@ -135,7 +135,7 @@ class LinkCheck:
         count = np.sum(has, axis=0) if has else np.zeros(self.count, dtype=int)
         names = [link.column for link in group.links()]
         for link in group.links():
-            if link.name in self.node.required:
+            if link.required or link.name in self.node.required:
                 missing = np.flatnonzero(~self.given[link.name] & ~stored)
                 self.findings.add(missing, link.column, "required", f"is empty, but {link.name} is required")
         if group.required:
@@ -298,18 +298,17 @@ class LinkCheck:
                 continue
             folded = [fold(target) for target in ends.targets]
             times = Counter(folded)
-            first: dict[str, int] = {}
-            again = []
+            places: dict[str, list[int]] = {}
             for number, target in enumerate(folded):
-                if times[target] > 1 and first.setdefault(target, number) != number:
-                    again.append(number)
+                places.setdefault(target, []).append(self.rows[ends.positions[number]])
+            again = [number for number, target in enumerate(folded) if times[target] > 1]
             self.findings.add(
                 [ends.positions[number] for number in again],
                 ends.column,
                 "links",
                 [
-                    f"row {self.rows[ends.positions[first[folded[number]]]]} links to the {ends.link.target} "
-                    f"{ends.targets[number]!r} too, which may have one {self.node.name} only"
+                    f"rows {', '.join(map(str, places[folded[number]][:5]))} all link to the "
+                    f"{ends.link.target} {ends.targets[number]!r}, which may have one {self.node.name} only"
                     for number in again
                 ],
                 values=[ends.targets[number] for number in again],

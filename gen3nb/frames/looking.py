@@ -7,14 +7,11 @@ without case; else the spellings given are asked for, and in lower and upper cas
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from gen3nb.frames.codec import UnexpectedValue, read_columns, to_records
-from gen3nb.frames.exporting import frame_by_ids, frame_of_project
 from gen3nb.frames.findings import fold
-from gen3nb.frames.progress import Meter
+from gen3nb.frames.reading import stored_records
 
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectId
@@ -176,7 +173,7 @@ class Look:
             offset += PAGE
 
     def records(self, node: Node, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Give records by id in the form in which they would be sent, absent properties left out.
+        """Give records by id as the export has them, absent properties left out.
 
         Sheepdog ``GET`` or ``POST /v0/submission/{P}/{Q}/export``: all of the node's if most of them are
         asked for, else these alone.
@@ -189,22 +186,14 @@ class Look:
         Returns
         -------
         dict of str to dict
-            Links hold the targets' id besides their key.
+            Links are lists of ``{"node_id": …, "submitter_id": …}``.
         """
         known = self._records.setdefault(node.name, {})
         missing = [one for one in ids if one not in known]
         if missing:
-            columns = ["id", *read_columns(node), *(f"{link.name}.id" for link in node.links)]
-            columns = list(dict.fromkeys(columns))
-            meter = Meter(None, f"Reading {node.name}")
-            with warnings.catch_warnings():
-                # a stored value that the dictionary does not know is compared as it is
-                warnings.simplefilter("ignore", UnexpectedValue)
-                if self.count(node.name) <= WHOLE * len(missing):
-                    frame = frame_of_project(self.connection, node, self.project, columns, meter)
-                else:
-                    frame = frame_by_ids(self.connection, node, self.project, missing, columns, meter)
-            known.update(zip(frame["id"].astype(str), to_records(frame, node), strict=True))
+            whole = self.count(node.name) <= WHOLE * len(missing)
+            for record in stored_records(self.connection, self.project, node, ids=None if whole else missing):
+                known[str(record["id"])] = record
         return {one: known[one] for one in ids if one in known}
 
 

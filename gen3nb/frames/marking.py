@@ -130,7 +130,7 @@ def _put(cell: Any, value: Any) -> Any:
 
 def _fits(number: float) -> bool:
     """Say whether a spreadsheet holds a number as it is: it has 15 digits."""
-    return math.isfinite(number) and (isinstance(number, float) or abs(number) < 10**15)
+    return math.isfinite(number) and (type(number) is float or abs(number) < 10**15)
 
 
 def _clean(text: str) -> str:
