@@ -53,7 +53,8 @@ CREATE TABLE IF NOT EXISTS hash(
 CREATE INDEX IF NOT EXISTS hash_value ON hash(value, type);
 CREATE INDEX IF NOT EXISTS hash_did ON hash(did);
 CREATE TABLE IF NOT EXISTS alias(
-    name TEXT PRIMARY KEY, did TEXT NOT NULL REFERENCES record(did) ON DELETE CASCADE);
+    name TEXT PRIMARY KEY, did TEXT NOT NULL REFERENCES record(did) ON DELETE CASCADE,
+    listed INTEGER NOT NULL DEFAULT 1);
 CREATE TABLE IF NOT EXISTS bundle(id TEXT PRIMARY KEY, document TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS alias_did ON alias(did);
 """
@@ -244,7 +245,9 @@ class IndexStore:
 
     def aliases(self, did: str) -> list[str]:
         """List the other names of a document."""
-        rows = self.connection.execute("SELECT name FROM alias WHERE did = ? ORDER BY rowid", (did,))
+        rows = self.connection.execute(
+            "SELECT name FROM alias WHERE did = ? AND listed ORDER BY rowid", (did,)
+        )
         return [row[0] for row in rows]
 
     def by_alias(self, alias: str) -> dict[str, Any] | None:
@@ -253,16 +256,18 @@ class IndexStore:
         return self.get(row[0]) if row else None
 
     def add_alias(self, did: str, alias: str) -> None:
-        """Give a document another name.
+        """Give a document the name that sheepdog calls it by; it finds the document, but is not listed.
 
         Raises
         ------
         IndexRefused
             404 for an unknown did, 409 where the name is taken.
         """
-        self.add_aliases(did, [alias])
+        self.add_aliases(did, [alias], listed=False)
 
-    def add_aliases(self, did: str, aliases: Iterable[str], *, replace: bool = False) -> None:
+    def add_aliases(
+        self, did: str, aliases: Iterable[str], *, replace: bool = False, listed: bool = True
+    ) -> None:
         """Give a document other names, all or none of them; with ``replace`` in place of those that it has.
 
         Raises
@@ -277,7 +282,7 @@ class IndexStore:
         with self._lock, self.connection as connection:
             connection.execute("BEGIN IMMEDIATE")
             if replace:
-                connection.execute("DELETE FROM alias WHERE did = ?", (record["did"],))
+                connection.execute("DELETE FROM alias WHERE did = ? AND listed", (record["did"],))
             taken = [
                 name
                 for name in names
@@ -286,7 +291,8 @@ class IndexStore:
             if taken:
                 words = "One or more aliases in request already associated with this or another GUID"
                 raise IndexRefused(409, f"{words}: {taken}")
-            connection.executemany("INSERT INTO alias VALUES (?, ?)", [(n, record["did"]) for n in names])
+            rows = [(name, record["did"], listed) for name in names]
+            connection.executemany("INSERT INTO alias VALUES (?, ?, ?)", rows)
 
     def remove_alias(self, did: str, alias: str | None = None) -> None:
         """Take one other name of a document away, or all.
@@ -301,10 +307,10 @@ class IndexStore:
             raise IndexRefused(404, "no record found")
         with self._lock, self.connection as connection:
             if alias is None:
-                connection.execute("DELETE FROM alias WHERE did = ?", (record["did"],))
+                connection.execute("DELETE FROM alias WHERE did = ? AND listed", (record["did"],))
                 return
             cursor = connection.execute(
-                "DELETE FROM alias WHERE did = ? AND name = ?", (record["did"], alias)
+                "DELETE FROM alias WHERE did = ? AND name = ? AND listed", (record["did"], alias)
             )
             if cursor.rowcount == 0:
                 raise IndexRefused(404, alias)

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from . import arborist, control, fence, indexd, indexd_drs, metadata, portal, requestor, workspace
 from .faults import FaultMiddleware
 from .state import State
-from .web import Mounts, Service, error_page
+from .web import Json, Mounts, Service, error_page
 
 #: Services by the prefix under which a commons has them, each with its modules; those of one prefix share it.
 OTHERS: dict[str, tuple[str, ...]] = {
@@ -115,5 +115,16 @@ def _service(state: State, names: tuple[str, ...]) -> Service | None:
         module = f"{__package__}.{name}"
         if importlib.util.find_spec(module) is not None:
             routes += import_module(module).routes(state)
-    kind = RequestLine if "sheepdog" in names else Service
-    return kind(routes, error_page) if routes else None
+    if "sheepdog" in names:
+        return RequestLine(routes, _api_missing) if routes else None
+    return Service(routes, error_page) if routes else None
+
+
+def _api_missing(status: int) -> Response:
+    """Answer as sheepdog and peregrine do where they have no such path, or no such method there."""
+    if status == 405:
+        return Json(
+            {"message": "405 Method Not Allowed: The method is not allowed for the requested URL."}, 405
+        )
+    words = "The requested URL was not found on the server. If you entered the URL manually please check your"
+    return Json({"message": f"{words} spelling and try again."}, status)
