@@ -9,11 +9,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from gen3nb.dictionary import Node, Property
 from gen3nb.frames.codec import link_column, plain_column
+from gen3nb.frames.decoding import object_array
 from gen3nb.frames.origin import ATTRIBUTE, origin_of
 
 __all__ = ["TEXT_CELLS", "cast", "typed_by_origin"]
@@ -86,9 +86,8 @@ def _parts(text: str, separator: str) -> list[str]:
 
 
 def _objects(column: pd.Series[Any], read: Callable[[str], Any]) -> pd.Series[Any]:
-    held = np.empty(len(column), dtype=object)
-    held[:] = [read(value) if isinstance(value, str) else value for value in plain_column(column, None)]
-    return pd.Series(held, index=column.index, dtype=object)
+    values = [read(value) if isinstance(value, str) else value for value in plain_column(column, None)]
+    return pd.Series(object_array(values), index=column.index, dtype=object)
 
 
 def _cast_column(column: pd.Series[Any], prop: Property) -> pd.Series[Any]:

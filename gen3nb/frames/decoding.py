@@ -18,7 +18,17 @@ import pandas as pd
 
 from gen3nb.dictionary import Link, Node, Property
 
-__all__ = ["CHUNK", "ColumnsOf", "UnexpectedValue", "as_text", "read_columns"]
+__all__ = [
+    "CHUNK",
+    "ColumnsOf",
+    "UnexpectedValue",
+    "as_text",
+    "chunks_of",
+    "column_of",
+    "object_array",
+    "plain",
+    "read_columns",
+]
 
 CHUNK = 5_000
 _INT64 = range(-(2**63), 2**63)
@@ -366,17 +376,16 @@ class _Objects(_Builder):
                 values[position] = plain(value)
             if self._lists and value is not None and not isinstance(value, list):
                 self.note(value, records[position])
-        self._chunks.append(_object_array(values))
+        self._chunks.append(object_array(values))
 
     def finish(self) -> Any:
         chunks, self._chunks = self._chunks, []
         return np.concatenate(chunks) if chunks else np.array([], dtype=object)
 
 
-def _object_array(values: list[Any]) -> Any:
-    held = np.empty(len(values), dtype=object)
-    held[:] = values
-    return held
+def object_array(values: Sequence[Any]) -> Any:
+    """Give values, lists among them, as an object array of one dimension."""
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 class _Links(_Builder):
@@ -412,7 +421,7 @@ class _Links(_Builder):
                 self._chunks.append(_string_array([value[0] if value else None for value in values]))
                 return
             values = [value[0] if value and len(value) == 1 else value for value in values]
-        self._chunks.append(_object_array(values))
+        self._chunks.append(object_array(values))
 
     def finish(self) -> Any:
         chunks, self._chunks = self._chunks, []
@@ -440,3 +449,22 @@ def chunks_of(records: Iterable[Mapping[str, Any]], size: int = CHUNK) -> Iterat
             chunk = []
     if chunk:
         yield chunk
+
+
+def column_of(values: Sequence[Any], prop: Property) -> pd.Series[Any]:
+    """Give JSON values as a column typed by a property; what does not fit is kept, as in a whole frame.
+
+    Parameters
+    ----------
+    values : sequence
+    prop : Property
+
+    Returns
+    -------
+    pandas.Series
+    """
+    builder = _property_builder(prop)
+    builder.add([{prop.name: value} for value in values])
+    held = builder.finish()
+    column: pd.Series[Any] = pd.Series(held, dtype=held.dtype)
+    return column

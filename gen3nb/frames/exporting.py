@@ -24,7 +24,17 @@ from gen3nb.frames.decoding import ColumnsOf, chunks_of, plain
 from gen3nb.frames.graphql import PAGE, count_records, graphql_pages, two_links_to_one
 from gen3nb.frames.progress import Meter
 
-__all__ = ["Frame", "ReadByQueryWarning", "Records", "by_ids", "by_pages", "merged", "whole_project"]
+__all__ = [
+    "Frame",
+    "ReadByQueryWarning",
+    "Records",
+    "by_ids",
+    "by_pages",
+    "frame_by_ids",
+    "frame_of_project",
+    "merged",
+    "whole_project",
+]
 
 Chunk: TypeAlias = Sequence[Mapping[str, Any]]
 Way: TypeAlias = Callable[[Connection, Node, ProjectId, Sequence[str]], Iterator[Chunk]]
@@ -245,6 +255,29 @@ def _refused(
         stacklevel=6,
     )
     return made
+
+
+def frame_of_project(
+    connection: Connection, node: Node, project: ProjectId, columns: Sequence[str], meter: Meter
+) -> pd.DataFrame:
+    """Read all records of a node in one project as a typed frame; see :func:`whole_project`."""
+    return whole_project(connection, node, project, columns, meter, lambda: Frame(node, columns))
+
+
+def frame_by_ids(
+    connection: Connection,
+    node: Node,
+    project: ProjectId,
+    ids: Iterable[str],
+    columns: Sequence[str],
+    meter: Meter,
+) -> pd.DataFrame:
+    """Read records of one project by id as a typed frame, as far as they are there; see :func:`by_ids`."""
+    taker = Frame(node, columns)
+    for chunk in by_ids(connection, project, ids):
+        taker.add(chunk)
+        meter.advance(len(chunk))
+    return taker.finish()
 
 
 # --- the three ways ------------------------------------------------------------------------------------

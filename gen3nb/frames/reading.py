@@ -13,7 +13,7 @@ from gen3nb.dictionary import Node
 from gen3nb.errors import DictionaryError, NotFound, PermissionDenied
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.decoding import ColumnsOf, as_text, read_columns
-from gen3nb.frames.exporting import Frame, Records, by_ids, whole_project
+from gen3nb.frames.exporting import Records, by_ids, frame_by_ids, frame_of_project, whole_project
 from gen3nb.frames.graphql import link_of, resolve
 from gen3nb.frames.origin import tag_as
 from gen3nb.frames.progress import Meter, Progress, report
@@ -155,10 +155,7 @@ def read_raw(
         if ids is not None:
             frame = _some(connection, node, project, list(ids), needed, meter)
         else:
-            frames = [
-                whole_project(connection, node, one, needed, meter, lambda: Frame(node, needed))
-                for one in projects
-            ]
+            frames = [frame_of_project(connection, node, one, needed, meter) for one in projects]
             frame = concat(frames, node, needed)
     one = projects[0] if len(projects) == 1 else None
     return tag_as(frame[list(columns)], facts(connection, node, one))
@@ -257,15 +254,11 @@ def _at_home(
     meter: Meter,
 ) -> pd.DataFrame:
     """Read records of one project by id; where its export is refused, out of all of its records."""
-    taker = Frame(node, columns)
     try:
-        for chunk in by_ids(connection, project, records):
-            taker.add(chunk)
-            meter.advance(len(chunk))
+        return frame_by_ids(connection, node, project, records, columns, meter)
     except PermissionDenied:
-        whole = whole_project(connection, node, project, columns, meter, lambda: Frame(node, columns))
+        whole = frame_of_project(connection, node, project, columns, meter)
         return whole[whole["id"].isin(records)]
-    return taker.finish()
 
 
 def look_up(

@@ -1,0 +1,369 @@
+"""The query builder: says what it would ask, counts, and gives frames."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from gen3nb.dictionary import Node, Property, Step
+from gen3nb.errors import IntegrityError
+from gen3nb.frames.connection import Connection
+from gen3nb.frames.decoding import ColumnsOf, column_of, object_array
+from gen3nb.frames.filtering import Condition, conditions_of, fits
+from gen3nb.frames.graphql import EVERY, PAGE, link_of, mended, mended_value, resolve, step_name
+from gen3nb.frames.origin import tag_as
+from gen3nb.frames.progress import Progress, report
+from gen3nb.frames.reading import facts
+
+if TYPE_CHECKING:
+    from gen3nb.client.project import ProjectLike
+
+__all__ = ["Selection"]
+
+_TRIES = 2
+
+
+class Selection:
+    """Some records of a node, some columns: nothing is sent until it is counted or read.
+
+    Immutable: ``with_columns``, ``filter`` and ``within`` give new ones. Asks peregrine
+    (``POST /v0/submission/graphql``), with an explicit ``first`` and an order by id at every level, so no
+    list is cut.
+
+    Parameters
+    ----------
+    connection : Connection
+        The commons.
+    node : str
+        Which records.
+    project : str, pair of str or ProjectId, optional
+        Default: all that you may read.
+    columns : iterable of str, optional
+        Properties, also along links, up or down: ``"cases.submitter_id"``,
+        ``"cases.demographics.gender"``. Default: id, submitter_id, project_id and the node's own properties,
+        without links (which cost a query service much).
+    where : Mapping, optional
+        Column → a value, a list of values (any of them), a pair ``(low, high)`` for a range (``None``: open
+        at that end), a compiled pattern, or ``None`` for missing. The commons filters by text, enum and
+        yes/no values; the rest is done here (``.local`` says what).
+
+    Raises
+    ------
+    DictionaryError
+        The node, a column or a value is unknown; the message names the nearest.
+    NotFound
+        There is no such project.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        node: str,
+        *,
+        project: ProjectLike | None = None,
+        columns: Iterable[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._node = connection.dictionary[node]
+        self._project = connection.project_id(project) if project is not None else None
+        self._where = dict(where or {})
+        self._columns = _default(self._node) if columns is None else _listed(columns)
+        self._paths = {name: resolve(connection.dictionary, self._node, name) for name in self._columns}
+        self._conditions = conditions_of(connection.dictionary, self._node, self._where)
+
+    # --- build on it ----------------------------------------------------------------------------------
+
+    @property
+    def node(self) -> str:
+        """The node whose records these are."""
+        return self._node.name
+
+    @property
+    def project(self) -> str | None:
+        """The project, ``"PROGRAM-PROJECT"``; ``None`` for all that may be read."""
+        return str(self._project) if self._project is not None else None
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the frame."""
+        return list(self._columns)
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """The conditions, as they were given."""
+        return dict(self._where)
+
+    def _like(self, **changes: Any) -> Selection:
+        made = {"project": self._project, "columns": self._columns, "where": self._where, **changes}
+        return Selection(self._connection, self.node, **made)
+
+    def with_columns(self, *columns: str) -> Selection:
+        """Give a selection of these columns."""
+        return self._like(columns=columns)
+
+    def filter(self, where: Mapping[str, Any]) -> Selection:
+        """Give a selection with further conditions; for a column that has one already, the new one."""
+        return self._like(where={**self._where, **where})
+
+    def within(self, project: ProjectLike) -> Selection:
+        """Give the same selection in another project."""
+        return self._like(project=project)
+
+    # --- what it would ask ------------------------------------------------------------------------------
+
+    @property
+    def graphql(self) -> str:
+        """The query: what the commons filters and gives. With ``variables`` it gives every record."""
+        return self._text(self._needed())
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The query's variables; ``first: 0`` is all."""
+        return {"first": 0, "offset": 0, **self._filters()[1]}
+
+    @property
+    def local(self) -> list[str]:
+        """The conditions that are checked here, in words, since services cannot do them."""
+        return [condition.words for condition in self._here()]
+
+    def _here(self) -> list[Condition]:
+        return [condition for condition in self._conditions if not condition.by_service]
+
+    def _needed(self) -> list[str]:
+        local = [condition.column for condition in self._here()]
+        return list(dict.fromkeys(["id", *self._columns, *local]))
+
+    def _filters(self) -> tuple[list[str], dict[str, Any], list[str]]:
+        """Give arguments, variables and their declarations for what the commons filters by."""
+        arguments: list[str] = []
+        variables: dict[str, Any] = {}
+        declared: list[str] = []
+        if self._project is not None:
+            arguments.append("project_id: $project_id")
+            variables["project_id"] = [str(self._project)]
+            declared.append("$project_id: [String]")
+        for condition in self._conditions:
+            if not condition.by_service:
+                continue
+            name = condition.column
+            if condition.prop.kind == "boolean":
+                arguments.append(f"{name}: {json.dumps(condition.wanted)}")
+                continue
+            if name == "project_id" and self._project is not None:
+                arguments[0] = f"project_id: {json.dumps([str(self._project)])}"
+                continue
+            arguments.append(f"{name}: ${name}")
+            variables[name] = condition.wanted
+            declared.append(f"${name}: [String]")
+        return arguments, variables, declared
+
+    def _text(self, needed: Sequence[str]) -> str:
+        arguments, _, declared = self._filters()
+        head = ", ".join(["$first: Int", "$offset: Int", *declared])
+        page = ", ".join(["first: $first", "offset: $offset", 'order_by_asc: "id"', *arguments])
+        tree = _Level()
+        for name in needed:
+            steps, prop = self._resolved(name)
+            tree.add(steps, prop.name)
+        return f"query ({head}) {{\n  {self.node}({page}) {tree.text(2)}\n}}"
+
+    def _resolved(self, name: str) -> tuple[Sequence[Step], Property]:
+        return self._paths.get(name) or resolve(self._connection.dictionary, self._node, name)
+
+    # --- ask ----------------------------------------------------------------------------------------------
+
+    def count(self) -> int:
+        """Count the records (peregrine ``_<node>_count``); with a local part, by reading its columns.
+
+        Returns
+        -------
+        int
+        """
+        if not self._here():
+            return self._counted()
+        few = [condition.column for condition in self._here()]
+        return sum(len(page) for page in self._like(columns=few)._frames(PAGE))
+
+    def _counted(self) -> int:
+        arguments, variables, declared = self._filters()
+        head = f"query ({', '.join(declared)}) " if declared else ""
+        given = f"({', '.join(arguments)})" if arguments else ""
+        answer = self._connection.peregrine.query(f"{head}{{ count: _{self.node}_count{given} }}", variables)
+        return int(answer.get("count") or 0)
+
+    def to_frame(self, *, progress: Progress = True) -> pd.DataFrame:
+        """Give all records as one frame, typed by the dictionary.
+
+        Parameters
+        ----------
+        progress : bool or callable
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns asked for. A column along links is typed if each record has one target at every step,
+            else its cells are lists.
+
+        Raises
+        ------
+        IntegrityError
+            Records came or went while it was read, twice.
+        """
+        for attempt in range(_TRIES):
+            try:
+                with report(progress, None, f"Selecting {self.node}") as meter:
+                    built = _Built(self._node, {name: self._resolved(name) for name in self._needed()})
+                    meter.expect(self._counted())
+                    for records in self._pages(PAGE):
+                        built.add(records)
+                        meter.advance(len(records))
+                frame = built.finish()
+                break
+            except IntegrityError:
+                if attempt + 1 == _TRIES:
+                    raise
+        return self._finished(frame)
+
+    def _finished(self, frame: pd.DataFrame) -> pd.DataFrame:
+        kept = frame[fits(frame, self._here())][self._columns].reset_index(drop=True)
+        return tag_as(kept, facts(self._connection, self._node, self._project))
+
+    def pages(self, size: int) -> Iterator[pd.DataFrame]:
+        """Give the records as frames of ``size`` rows, the last one shorter; in one order, none twice.
+
+        Parameters
+        ----------
+        size : int
+            Rows of a frame.
+
+        Yields
+        ------
+        pandas.DataFrame
+
+        Raises
+        ------
+        IntegrityError
+            Records came or went meanwhile: raised at the end.
+        """
+        if size < 1:
+            raise ValueError(f"a page has at least one row, not {size}")
+        rest: pd.DataFrame | None = None
+        for frame in self._frames(size):
+            rest = frame if rest is None or rest.empty else pd.concat([rest, frame], ignore_index=True)
+            while len(rest) >= size:
+                yield tag_as(rest.iloc[:size].reset_index(drop=True), dict(frame.attrs["gen3"]))
+                rest = rest.iloc[size:].reset_index(drop=True)
+        if rest is not None and len(rest):
+            yield rest
+
+    def _frames(self, size: int) -> Iterator[pd.DataFrame]:
+        paths = {name: self._resolved(name) for name in self._needed()}
+        for records in self._pages(min(size, 10 * PAGE)):
+            built = _Built(self._node, paths)
+            built.add(records)
+            yield self._finished(built.finish())
+
+    def _pages(self, size: int) -> Iterator[list[dict[str, Any]]]:
+        """Give the records as they come; raises at the end if they are not as many as the commons counts."""
+        text, offset = self._text(self._needed()), 0
+        variables = self.variables
+        before = self._counted()
+        seen: set[str] = set()
+        while True:
+            answer = self._connection.peregrine.query(text, {**variables, "first": size, "offset": offset})
+            page = answer.get(self.node) or []
+            seen.update(record["id"] for record in page)
+            if page:
+                yield page
+            offset += len(page)
+            if len(page) < size:
+                break
+        after = before if offset == before else self._counted()
+        if len(seen) != offset or not min(before, after) <= offset <= max(before, after):
+            raise IntegrityError(
+                f"The {self.node} records changed while they were read: {len(seen):,} came in {offset:,} "
+                f"rows, and the commons counts {after:,}. Read them again."
+            )
+
+    def __repr__(self) -> str:
+        where = f" in {self.project}" if self.project else ""
+        words = "; ".join(condition.words for condition in self._conditions)
+        return (
+            f"<Selection of {self.node}{where}: {len(self._columns)} columns{'; ' + words if words else ''}>"
+        )
+
+
+def _default(node: Node) -> list[str]:
+    links = {link.column for link in node.links}
+    own = [name for name in node.columns if name in node.properties and name not in links]
+    first = ["id", *(name for name in (node.key, "project_id") if name in own)]
+    return list(dict.fromkeys([*first, *(name for name in own if name != "type")]))
+
+
+def _listed(columns: Iterable[str]) -> list[str]:
+    return [columns] if isinstance(columns, str) else list(dict.fromkeys(columns))
+
+
+@dataclass
+class _Level:
+    """The fields asked for at one level of the query."""
+
+    fields: dict[str, None] = field(default_factory=lambda: {"id": None})
+    below: dict[str, _Level] = field(default_factory=dict)
+
+    def add(self, steps: Sequence[Step], name: str) -> None:
+        if not steps:
+            self.fields[name] = None
+            return
+        self.below.setdefault(step_name(steps[0]), _Level()).add(steps[1:], name)
+
+    def text(self, depth: int) -> str:
+        lines = [
+            *self.fields,
+            *(f"{name}{EVERY} {level.text(depth + 1)}" for name, level in self.below.items()),
+        ]
+        indent = "\n" + "  " * depth
+        return "{" + "".join(indent + line for line in lines) + "\n" + "  " * (depth - 1) + "}"
+
+
+class _Built:
+    """A frame in the making, out of nested records."""
+
+    def __init__(self, node: Node, paths: Mapping[str, tuple[Sequence[Step], Property]]) -> None:
+        self._node = node
+        self._order = list(paths)
+        own = [name for name, (steps, _) in paths.items() if not steps or link_of(node, name)]
+        self._own = ColumnsOf(node, own, extra=False)
+        self._far = {name: path for name, path in paths.items() if name not in own}
+        self._values: dict[str, list[Any]] = {name: [] for name in self._far}
+
+    def add(self, records: list[dict[str, Any]]) -> None:
+        for name, (steps, prop) in self._far.items():
+            self._values[name] += [_along(record, steps, prop) for record in records]
+        self._own.add([mended(record, self._node) for record in records])
+
+    def finish(self) -> pd.DataFrame:
+        frame = self._own.finish()
+        for name, (steps, prop) in self._far.items():
+            frame[name] = _far_column(self._values.pop(name), steps, prop)
+        return frame[self._order]
+
+
+def _along(record: Mapping[str, Any], steps: Sequence[Step], prop: Property) -> list[Any]:
+    """Give the values at the end of a path, one for each record there."""
+    ends: dict[str, Mapping[str, Any]] = {"": record}
+    for step in steps:
+        name = step_name(step)
+        ends = {below["id"]: below for end in ends.values() for below in end.get(name) or []}
+    return [mended_value(end.get(prop.name), prop) for end in ends.values()]
+
+
+def _far_column(values: list[list[Any]], steps: Sequence[Step], prop: Property) -> pd.Series[Any]:
+    if any(step.to_many for step in steps) or any(len(value) > 1 for value in values):
+        return pd.Series(object_array(values), dtype=object)
+    return column_of([value[0] if value else None for value in values], prop)
