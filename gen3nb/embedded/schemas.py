@@ -25,8 +25,14 @@ SUPPORTING = {
     "_settings.yaml": "_settings",
     "metaschema.yaml": "metaschema",
 }
-#: Node types that the submission service makes for itself; nobody submits to them.
-INTERNAL = ("root", "data_release")
+#: The order in which the recorded service lists the default dictionary's types; types of others follow by name.
+ORDER = (
+    "root data_release project slide read_group_qc program slide_image experimental_metadata treatment keyword"
+    " diagnosis slide_count demographic publication submitted_methylation clinical_test exposure"
+    " submitted_aligned_reads read_group case submitted_somatic_mutation submitted_copy_number"
+    " core_metadata_collection acknowledgement aligned_reads_index experiment family_history sample aliquot"
+    " submitted_unaligned_reads"
+).split()
 
 
 class SchemaError(Exception):
@@ -220,6 +226,7 @@ def _assemble(raw: dict[str, Any]) -> Schemas:
     for name, schema in raw.items():
         if name not in SUPPORTING and isinstance(schema, dict) and "id" in schema:
             nodes[str(schema["id"])] = resolver.resolve(schema, name)
+    nodes = {name: nodes[name] for name in [*ORDER, *sorted(nodes)] if name in nodes}
     supporting = {key: resolver.as_used(name) for name, key in SUPPORTING.items() if name in raw}
     if not isinstance(supporting.get("_settings"), dict):
         supporting["_settings"] = {}

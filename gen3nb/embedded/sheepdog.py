@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft4Validator
 from starlette.concurrency import iterate_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -26,7 +27,6 @@ from .sheepdog_documents import (
     decoded,
     format_of,
     parse_document,
-    parse_json,
     parse_table,
 )
 from .sheepdog_export import Cut, IdExport, LabelExport, PageError, entities, manifest
@@ -41,11 +41,6 @@ if TYPE_CHECKING:
 Answer = Response | tuple[int, Any] | dict[str, Any]
 Handler = Callable[[Request, bytes], Answer]
 
-NOT_FOUND = (
-    "The requested URL was not found on the server. If you entered the URL manually please check your spelling and"
-    " try again."
-)
-NOT_ALLOWED = "405 Method Not Allowed: The method is not allowed for the requested URL."
 UUID_PATTERN = "^[a-fA-F0-9]{8}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{12}$"
 MANIFEST = {
     "type": "object",
@@ -76,9 +71,21 @@ BULK = (
 )
 
 
-def missing(status: int) -> Response:
-    """Answer an unknown path (404) or method (405) as sheepdog and peregrine do."""
-    return Json({"message": NOT_ALLOWED if status == 405 else NOT_FOUND}, status)
+class ProgramName(Convertor[str]):
+    """A program in a path; the query service has routes of its own beside those of programs."""
+
+    regex = "(?!(?:graphql|getschema)(?:/|$))[^/]+"
+
+    def convert(self, value: str) -> str:
+        """Take the name as it stands."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Give the name as it stands."""
+        return value
+
+
+register_url_convertor("program", ProgramName())
 
 
 def routes(state: State) -> list[BaseRoute]:
@@ -146,7 +153,7 @@ class Sheepdog:
 
     def table(self) -> dict[str, dict[str, Handler]]:
         """Return the handlers by path and method."""
-        project = "/{program}/{project}"
+        project = "/{program:program}/{project}"
         return {
             "/": {"GET": self.list_programs, "PUT|POST|PATCH": self.create_program},
             "/_dictionary": {"GET": self.dictionary},
@@ -154,7 +161,7 @@ class Sheepdog:
             "/template": {"GET": self.templates},
             "/template/{node}": {"GET": self.template},
             "/validation/upload_manifest": {"POST": self.validate_manifest},
-            "/{program}": {
+            "/{program:program}": {
                 "GET": self.list_projects,
                 "PUT|POST|PATCH": self.create_project,
                 "DELETE": self.delete_program,
