@@ -72,6 +72,10 @@ class SecretBytes(bytes):
     def __repr__(self) -> str:
         return HIDDEN
 
+    def __getitem__(self, part: Any) -> Any:
+        piece = bytes.__getitem__(self, part)
+        return SecretBytes(piece) if isinstance(piece, bytes) else piece
+
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise pickle.PicklingError("keys and tokens are not pickled")
 
