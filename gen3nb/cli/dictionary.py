@@ -54,7 +54,7 @@ def list_nodes(
 def show_node(
     node: NodeName,
     name: Annotated[
-        str | None, typer.Argument(metavar="[PROPERTY]", help="One of its properties, in full.")
+        str | None, typer.Argument(metavar="PROPERTY", help="One of its properties, in full.")
     ] = None,
     source: Source = None,
     profile: Profile = None,
@@ -113,7 +113,7 @@ def _show_property(node: Node, name: str, *, as_json: bool) -> None:
 
 @app.command()
 def search(
-    words: Annotated[list[str], typer.Argument(metavar="WORD...", help="All must occur.")],
+    words: Annotated[list[str], typer.Argument(metavar="WORD", help="All must occur.")],
     source: Source = None,
     profile: Profile = None,
     endpoint: Endpoint = None,
@@ -130,7 +130,7 @@ def search(
 @app.command()
 def diagram(
     nodes: Annotated[
-        list[str] | None, typer.Argument(metavar="[NODE]...", help="Only these; by default all.")
+        list[str] | None, typer.Argument(metavar="NODE", help="Only these; by default all.")
     ] = None,
     form: Annotated[
         Literal["svg", "mermaid"] | None,
@@ -168,10 +168,7 @@ def _write(text: str, output: Path | None) -> None:
         sys.stdout.buffer.write(text.encode("utf-8"))
         sys.stdout.flush()
         return
-    try:
-        output.write_bytes(text.encode("utf-8"))
-    except OSError as problem:
-        raise DictionaryError(f"{output} cannot be written: {problem.strerror}.") from problem
+    output.write_bytes(text.encode("utf-8"))
     note(f"Written: {output}")
 
 

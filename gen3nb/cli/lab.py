@@ -23,7 +23,7 @@ __all__ = ["lab"]
 def lab(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[FOLDER]", help="Notebooks to open; by default ./notebooks, or else ."),
+        typer.Argument(metavar="FOLDER", help="Notebooks to open; by default ./notebooks, or else ."),
     ] = None,
     copy: Annotated[
         Path | None,

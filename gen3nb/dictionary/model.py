@@ -139,7 +139,7 @@ class Dictionary(Mapping[str, Node]):
         spec = importlib.util.find_spec("gdcdictionary")
         if spec is None or spec.origin is None:
             raise MissingExtra.named("sandbox", "The default Gen3 dictionary")
-        return cls.from_folder(Path(spec.origin).parent / "schemas")
+        return cls.from_json(read_folder(Path(spec.origin).parent / "schemas"), source="gen3dictionary")
 
     # --- a mapping of nodes ---------------------------------------------------------------------------
 

@@ -1,0 +1,162 @@
+"""``gen3nb sandbox start`` and ``gen3nb lab``: as a person runs them in a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+import gen3nb
+
+GARDEN = Path(__file__).parent.parent / "dictionary" / "schemas" / "garden"
+
+
+@contextlib.contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command in a terminal's manner: a group of its own that signals can be sent to."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gen3nb.cli", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def first_json(process: subprocess.Popen[str]) -> dict:
+    lines = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if line == "}\n":
+            return json.loads("".join(lines))
+    raise AssertionError((process.stderr.read() if process.stderr else "") + "".join(lines))
+
+
+def answering(url: str) -> requests.Response:
+    """Give the answer of a server that names its address a moment before it listens."""
+    for _ in range(60):
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.get(url, timeout=30)
+        time.sleep(0.25)
+    raise AssertionError(f"nothing answers at {url}")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_it_runs_until_ctrl_c_and_leaves_nothing(ending: signal.Signals) -> None:
+    with started("sandbox", "start", "--json") as process:
+        ready = first_json(process)
+        assert set(ready["credentials"]) == {"admin", "submitter", "reader", "nobody"}
+        with gen3nb.connect(ready["endpoint"], credentials=ready["credentials"]["reader"]) as commons:
+            assert commons.whoami().username.startswith("reader")
+        os.killpg(process.pid, ending)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert out == ""
+        assert err == "The practice commons has ended.\n"
+        assert not Path(ready["folder"]).exists()
+        with pytest.raises(requests.ConnectionError):
+            requests.get(ready["endpoint"], timeout=5)
+
+
+def test_a_named_folder_stays_and_another_data_model_is_served(tmp_path: Path) -> None:
+    folder = tmp_path / "commons"
+    for turn in (1, 2):
+        with started(
+            "sandbox", "start", "--folder", str(folder), "--dictionary", str(GARDEN), "--json"
+        ) as process:
+            ready = first_json(process)
+            assert ready["folder"] == str(folder)
+            with gen3nb.connect(ready["endpoint"], credentials=ready["credentials"]["admin"]) as commons:
+                assert "flowerShow" in commons.dictionary
+                if turn == 1:
+                    commons.create_program("P")
+                assert commons.programs()["program"].tolist() == ["P"]
+            os.killpg(process.pid, signal.SIGINT)
+            process.communicate(timeout=60)
+        assert folder.is_dir()
+
+
+def test_a_person_is_told_how_to_connect() -> None:
+    with started("sandbox", "start") as process:
+        assert process.stdout is not None
+        shown = ""
+        for line in process.stdout:
+            shown += line
+            if line.startswith("Ctrl-C ends it"):
+                break
+        found = re.search(r'gen3nb\.connect\("(.+?)", credentials="(.+?)"\)', shown)
+        assert found, shown
+        with gen3nb.connect(found[1], credentials=found[2]) as commons:
+            assert commons.whoami().username.startswith("submitter")
+        assert "its data goes away" in shown
+
+
+def test_a_server_that_dies_is_said(tmp_path: Path) -> None:
+    with started("sandbox", "start", "--json") as process:
+        ready = first_json(process)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        if not children.exists():
+            pytest.skip("needs /proc to find the server's process")
+        for child in children.read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert "Error: The practice commons has ended by itself." in err
+        assert not Path(ready["folder"]).exists()
+
+
+def test_what_keeps_it_from_starting_is_said(tmp_path: Path) -> None:
+    with started("sandbox", "start", "--dictionary", str(tmp_path / "nowhere")) as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert out == ""
+    assert err.startswith("Error: ")
+    assert "nowhere" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.slow
+def test_lab_opens_a_copy_with_a_token_on_this_machine_only(tmp_path: Path) -> None:
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    (notebooks / "one.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "one.ipynb").write_text("already mine")
+    (notebooks / "two.ipynb").write_text((notebooks / "one.ipynb").read_text())
+    with started("lab", str(notebooks), "--copy", str(mine), "--no-browser", "--port", "0") as process:
+        assert process.stderr is not None
+        said, found = "", None
+        for line in process.stderr:
+            said += line
+            found = re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", line)
+            if found:
+                break
+        assert found, said
+        url, token = found[1], found[2]
+        assert answering(f"{url}/api/contents").status_code == 403
+        answer = requests.get(f"{url}/api/contents", params={"token": token}, timeout=30).json()
+        assert {entry["name"] for entry in answer["content"]} == {"one.ipynb", "two.ipynb"}
+        assert (mine / "one.ipynb").read_text() == "already mine"
+        os.kill(process.pid, signal.SIGTERM)
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+        with pytest.raises(requests.ConnectionError):
+            requests.get(url, timeout=5)
