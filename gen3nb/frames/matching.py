@@ -14,7 +14,7 @@ from gen3nb.frames.findings import fold
 from gen3nb.frames.looking import Look, StoredKey
 from gen3nb.frames.validation import submitter_ids
 
-__all__ = ["CellChange", "Comparison", "Missing", "compare", "same_value"]
+__all__ = ["CellChange", "Comparison", "Missing", "compare", "same_record", "same_value"]
 
 Missing = Literal["keep", "clear"]
 _NOT_COMPARED = {"id", "type", "project_id", "submitter_id"}
@@ -244,3 +244,30 @@ def _names_of(group: LinkGroup) -> list[str]:
 def _sent(stored: Any, link: Link) -> Any:
     ends = [{link.key: end[link.key]} for end in _ends(stored) if end.get(link.key) is not None]
     return ends if link.to_many or len(ends) != 1 else ends[0]
+
+
+def same_record(sent: Mapping[str, Any], stored: Mapping[str, Any], node: Node) -> bool:
+    """Say whether a stored record holds all that was sent.
+
+    Parameters
+    ----------
+    sent : Mapping
+        A record as it was sent; null clears.
+    stored : Mapping
+        As the export has it.
+    node : Node
+
+    Returns
+    -------
+    bool
+    """
+    links = {link.name: link for link in node.links}
+    for name, value in sent.items():
+        if name in _NOT_COMPARED:
+            continue
+        if name in links:
+            if _link_change(0, links[name], node, stored.get(name), value) is not None:
+                return False
+        elif not same_value(stored.get(name), value):
+            return False
+    return True

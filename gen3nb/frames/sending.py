@@ -1,0 +1,346 @@
+"""Rows on their way: in chunks, two in flight, and whatever goes wrong with them.
+
+A request is atomic. One that was refused is parted into what the service named and the rest, which is sent
+again; where it named nothing, it is halved until the row is alone. One without an answer is *unknown*: it is
+looked up, and only what is not stored is sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gen3nb.errors import Gen3Error, NotFound, RateLimited, ServiceError, Unavailable
+from gen3nb.frames.journal import Journal, fingerprint
+from gen3nb.frames.planning import Row
+
+if TYPE_CHECKING:
+    from gen3nb.client.project import ProjectId
+    from gen3nb.client.sheepdog import Transaction
+    from gen3nb.frames.connection import Connection
+    from gen3nb.frames.looking import Look
+
+__all__ = ["Sender"]
+
+logger = logging.getLogger("gen3nb.frames")
+
+IN_FLIGHT = 2
+SMALLEST, LARGEST = 1, 800
+#: A chunk that took less is followed by larger ones; one that took longer, by smaller.
+QUICK, SLOW = 1.5, 20.0
+#: So many requests in a row without one that worked: something other than the rows is wrong.
+GIVE_UP = 12
+#: So often a row is sent before it stays unknown.
+TRIES = 5
+LONGEST_PAUSE = 15.0
+_TAKEN = "already exists in the DB"
+
+
+@dataclass
+class _Answer:
+    """What came of one request."""
+
+    rows: list[Row]
+    transaction: Transaction | None
+    error: Gen3Error | None
+    seconds: float
+
+
+class Sender:
+    """Sends the rows of one submission.
+
+    Parameters
+    ----------
+    connection : Connection
+    project : ProjectId
+    look : Look
+    journal : Journal
+    chunk : int
+        How many rows to begin with in one request.
+    stop : threading.Event
+        Set from outside to stop: what is under way is finished, no more is sent.
+    settled : callable
+        Called with how many rows are done with.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        project: ProjectId,
+        look: Look,
+        journal: Journal,
+        *,
+        chunk: int,
+        stop: threading.Event,
+        settled: Callable[[int], None],
+    ) -> None:
+        self.connection = connection
+        self.project = project
+        self.look = look
+        self.journal = journal
+        self.size = max(SMALLEST, chunk)
+        self.stop = stop
+        self.settled = settled
+        self.interrupted = False
+        self.fatal: Gen3Error | None = None
+        self.transactions: list[int] = []
+        self._failures = 0
+        self._pause = 0.5
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no more is to be sent."""
+        return self.stop.is_set() or self.interrupted or self.fatal is not None
+
+    def send(self, node: str, rows: Sequence[Row]) -> None:
+        """Send rows of one node; returns when each is answered, refused, unknown or left.
+
+        Parameters
+        ----------
+        node : str
+        rows : sequence of Row
+            Their status, reason and id are set.
+        """
+        for level in sorted({row.level for row in rows}):
+            for new in (True, False):
+                part = [row for row in rows if row.level == level and row.new is new]
+                if part and not self.stopping:
+                    self._send(node, part)
+
+    def _send(self, node: str, rows: Sequence[Row]) -> None:
+        waiting = deque(rows)
+        again: deque[list[Row]] = deque()
+        running: dict[Future[_Answer], list[Row]] = {}
+        with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="gen3nb-submit") as pool:
+            while running or ((waiting or again) and not self.stopping):
+                try:
+                    while len(running) < IN_FLIGHT and (waiting or again) and not self.stopping:
+                        part = again.popleft() if again else self._next(waiting)
+                        self._note_sending(node, part)
+                        running[pool.submit(self._request, part)] = part
+                    done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        del running[future]
+                        again.extend(part for part in self._settle(node, future.result()) if part)
+                except KeyboardInterrupt:
+                    # what is under way is waited for, so that its rows need not stay unknown
+                    self.interrupted = True
+                except Gen3Error as error:
+                    self.fatal = self.fatal or error
+
+    def _next(self, waiting: deque[Row]) -> list[Row]:
+        return [waiting.popleft() for _ in range(min(self.size, len(waiting)))]
+
+    def _note_sending(self, node: str, rows: Sequence[Row]) -> None:
+        keys = {row.key: fingerprint(row.record) for row in rows}
+        self.journal.write("send", node=node, method="POST" if rows[0].new else "PUT", rows=keys)
+        for row in rows:
+            row.tries += 1
+            row.status, row.reason = "unknown", "it was sent, and no answer came yet"
+
+    def _request(self, rows: list[Row]) -> _Answer:
+        """Send one request; runs in a thread of its own."""
+        started = time.monotonic()
+        transaction, error = None, None
+        try:
+            transaction = self.connection.sheepdog.submit(
+                self.project, [row.record for row in rows], method="POST" if rows[0].new else "PUT"
+            )
+        except Gen3Error as problem:
+            error = problem
+        return _Answer(rows, transaction, error, time.monotonic() - started)
+
+    def note_end(self, counts: Mapping[str, int]) -> None:
+        """Close the journal with what is stored."""
+        try:
+            self.journal.write("end", **counts)
+        except Gen3Error as error:
+            logger.debug("the journal has no end: %s", error)
+
+    # --- answers --------------------------------------------------------------------------------------
+
+    def _settle(self, node: str, answer: _Answer) -> Iterator[list[Row]]:
+        """Take in an answer; give the parts that have to be sent again."""
+        rows, transaction, error = answer.rows, answer.transaction, answer.error
+        self.journal.write(
+            "answer",
+            node=node,
+            keys=[row.key for row in rows],
+            status=transaction.code if transaction is not None else getattr(error, "status", None),
+            transaction=transaction.id if transaction is not None else None,
+            ok=transaction is not None and transaction.ok,
+        )
+        if transaction is not None:
+            self._failures = 0
+            self._pause = 0.5
+            if transaction.id is not None:
+                self.transactions.append(transaction.id)
+            self._adapt(len(rows), answer.seconds)
+            yield from (
+                self._accepted(rows, transaction) if transaction.ok else self._refused(rows, transaction)
+            )
+        elif error is not None:
+            yield from self._failed(node, rows, error)
+
+    def _adapt(self, count: int, seconds: float) -> None:
+        if seconds > SLOW:
+            self.size = max(SMALLEST, count // 2)
+        elif seconds < QUICK and count >= self.size:
+            self.size = min(LARGEST, max(self.size, 2 * count))
+
+    def _accepted(self, rows: list[Row], transaction: Transaction) -> Iterator[list[Row]]:
+        by_key = {_key(entity): entity for entity in transaction.entities}
+        for row in rows:
+            row.answered = True
+            entity = by_key.get(row.key)
+            row.id = str(entity["id"]) if entity is not None and entity.get("id") else None
+            row.status, row.reason = ("created" if row.new else "updated"), ""
+        self.settled(len(rows))
+        yield from ()
+
+    def _refused(self, rows: list[Row], transaction: Transaction) -> Iterator[list[Row]]:
+        """Part a refused request into the rows that were named, which are settled, and the rest."""
+        named: dict[int, str] = {}
+        for at, entity in _matched(rows, transaction.entities):
+            said = [_words(error) for error in entity.get("errors") or ()]
+            if said or entity.get("valid") is False:
+                named[at] = "; ".join(said) or "the commons did not say why"
+        if not named:
+            keys = " ".join(map(str, transaction.errors))
+            named = {
+                at: keys for at, row in enumerate(rows) if repr(row.key) in keys and "not unique" in keys
+            }
+        if named:
+            for at, words in named.items():
+                rows[at].exists = _TAKEN in words
+                self._reject(rows[at], f"the commons said: {words}")
+            yield [row for at, row in enumerate(rows) if at not in named]
+        else:
+            said = "; ".join(_words(error) for error in transaction.errors) or transaction.message
+            yield from self._halved(rows, f"the commons said: {said}")
+
+    def _halved(self, rows: list[Row], reason: str) -> Iterator[list[Row]]:
+        if len(rows) == 1:
+            self._reject(rows[0], reason)
+            return
+        middle = len(rows) // 2
+        yield rows[:middle]
+        yield rows[middle:]
+
+    def _reject(self, row: Row, reason: str) -> None:
+        row.status, row.reason = "rejected", reason
+        self.settled(1)
+
+    # --- no answer, or a strange one ------------------------------------------------------------------
+
+    def _failed(self, node: str, rows: list[Row], error: Gen3Error) -> Iterator[list[Row]]:
+        """Decide what a failed request means: the rows, the moment, or the end."""
+        status = getattr(error, "status", None)
+        if status == 413:
+            self.size = max(SMALLEST, len(rows) // 2)
+            yield from self._halved(rows, f"the record is too large for the commons ({error})")
+            return
+        if status == 400 and type(error) is ServiceError:
+            yield from self._halved(rows, str(error))
+            return
+        if not _passing(error):
+            for row in rows:
+                row.status, row.reason = "not sent", str(error)
+            self.fatal = self.fatal or error
+            return
+        self._failures += 1
+        if status == 504:
+            self.size = max(SMALLEST, len(rows) // 2)
+        if self._failures >= GIVE_UP:
+            self._leave(rows, str(error))
+            self.fatal = self.fatal or error
+            return
+        logger.debug("no usable answer for %d rows of %s: %s", len(rows), node, error)
+        if not isinstance(error, RateLimited):
+            self._wait()
+        yield from self._looked_up(node, rows, error)
+
+    def _wait(self) -> None:
+        self.stop.wait(self._pause)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    def _looked_up(self, node: str, rows: list[Row], error: Gen3Error) -> Iterator[list[Row]]:
+        """Look which rows of an unanswered request are stored; give the others to be sent again."""
+        found: Mapping[str, Any] = {}
+        try:
+            found = self.look.exactly(node, [row.key for row in rows if row.new])
+        except Gen3Error as problem:
+            if not _passing(problem):
+                self._leave(rows, str(problem))
+                self.fatal = self.fatal or problem
+                return
+        left = []
+        for row in rows:
+            stored = found.get(row.key)
+            if stored is not None:
+                row.answered, row.status, row.reason, row.id = True, "created", "", stored.id
+                self.settled(1)
+            elif row.tries >= TRIES:
+                self._leave([row], str(error))
+                self.settled(1)
+            else:
+                left.append(row)
+        # an update may be sent twice: the second changes nothing
+        if getattr(error, "status", None) == 500 and len(left) > 1:
+            yield from self._halved(left, str(error))
+        elif getattr(error, "status", None) == 500 and left and left[0].tries >= 2:
+            self._reject(left[0], f"the commons fails at this row ({error})")
+        else:
+            for start in range(0, len(left), self.size):
+                yield left[start : start + self.size]
+
+    def _leave(self, rows: Sequence[Row], reason: str) -> None:
+        for row in rows:
+            row.status = "unknown"
+            row.reason = f"it was sent {row.tries} times without a usable answer: {reason}"
+
+
+def _passing(error: Gen3Error) -> bool:
+    """Say whether an error may be gone the next time, and leaves open what was done."""
+    status = getattr(error, "status", None)
+    if isinstance(error, NotFound):
+        # a web page where the answer of a service was expected
+        return bool(error.facts.get("absent")) and (status is None or status < 400)
+    if isinstance(error, Unavailable | RateLimited):
+        return True
+    return type(error) is ServiceError and (status is None or status < 300 or status >= 500)
+
+
+def _key(entity: Mapping[str, Any]) -> str | None:
+    for keys in entity.get("unique_keys") or ():
+        if isinstance(keys, Mapping) and keys.get("submitter_id") is not None:
+            return str(keys["submitter_id"])
+    return None
+
+
+def _matched(
+    rows: Sequence[Row], entities: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Give which entity of an answer is which row: they come in the order sent, and mostly with their key."""
+    in_order = len(rows) == len(entities)
+    at_key = {row.key: at for at, row in enumerate(rows)}
+    for at, entity in enumerate(entities):
+        key = _key(entity)
+        if key in at_key:
+            yield at_key[str(key)], entity
+        elif in_order:
+            yield at, entity
+
+
+def _words(error: Any) -> str:
+    if not isinstance(error, Mapping):
+        return str(error)
+    keys = ", ".join(map(str, error.get("keys") or ()))
+    message = str(error.get("message", error))
+    return f"{keys}: {message}" if keys else message

@@ -1,0 +1,231 @@
+"""DataFrames into a commons, each row once: plan → send → journal → look."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import pandas as pd
+
+from gen3nb.errors import Conflict, Gen3Error, PermissionDenied, SubmissionError, ValidationError
+from gen3nb.frames.journal import Journal
+from gen3nb.frames.looking import Look
+from gen3nb.frames.matching import Missing
+from gen3nb.frames.outcomes import SubmissionReport
+from gen3nb.frames.planning import NodePlan, plan
+from gen3nb.frames.progress import Progress
+from gen3nb.frames.progress import report as showing
+from gen3nb.frames.reports import counted
+from gen3nb.frames.sending import Sender
+from gen3nb.frames.verifying import Verifier
+
+if TYPE_CHECKING:
+    from gen3nb.client.project import ProjectId, ProjectLike
+    from gen3nb.frames.connection import Connection
+
+__all__ = ["SubmissionReport", "submit"]
+
+
+def submit(
+    frames: Mapping[str, pd.DataFrame],
+    *,
+    connection: Connection,
+    project: ProjectLike,
+    missing: Missing = "keep",
+    dry_run: bool = False,
+    verify: Literal["keys", "values"] = "keys",
+    chunk: int = 100,
+    progress: Progress = True,
+    stop: threading.Event | None = None,
+    strict: bool = False,
+) -> SubmissionReport:
+    """Submit the rows of one or several nodes, parents first, and look up what is stored.
+
+    Every row is checked first. Rows with problems are not sent; of the others only those that are new
+    (sheepdog ``POST /v0/submission/{program}/{project}``) or changed (``PUT``). Whatever was sent is then
+    looked up (peregrine), since an answer is no proof. The same call again sends what is not stored yet, and
+    nothing twice: after a power cut or a lost connection, just run it again.
+
+    Parameters
+    ----------
+    frames : Mapping of str to DataFrame
+        Rows by node: ``{"case": cases, "diagnosis": diagnoses}``. They stay as they are.
+    connection : Connection
+        The commons.
+    project : str, pair of str or ProjectId
+        Where the rows go.
+    missing : {"keep", "clear"}
+        What an empty cell does to a stored value. A column that is absent always keeps.
+    dry_run : bool
+        Only plan: check, compare, send nothing.
+    verify : {"keys", "values"}
+        What to look up afterwards: that the records are there, or every value too.
+    chunk : int
+        How many rows to begin with in one request; it adapts.
+    progress : bool or callable
+        A bar; or a function (done, total, label).
+    stop : threading.Event, optional
+        Set it to stop: requests under way are finished, the rest is "not sent".
+    strict : bool
+        Send nothing if any row has a problem.
+
+    Returns
+    -------
+    SubmissionReport
+        One status per row: created, updated, unchanged, rejected (why), not sent, unknown.
+
+    Raises
+    ------
+    DictionaryError
+        There is no such node.
+    NotFound
+        There is no such project.
+    PermissionDenied
+        You may not create or update there; nothing was sent.
+    Conflict
+        The project is closed; nothing was sent.
+    ValidationError
+        A frame is no table of records; or ``strict``, and there are problems (``report``).
+    SubmissionError
+        It ended early, by Ctrl-C too; ``report`` says what is stored by now.
+    """
+    if not isinstance(frames, Mapping):
+        raise ValidationError("Frames come by node: submit({'case': cases}, …).")
+    if missing not in {"keep", "clear"} or verify not in {"keys", "values"}:
+        raise ValidationError('missing is "keep" or "clear", and verify is "keys" or "values".')
+    target = connection.project_id(project)
+    look = Look(connection, target)
+    total = sum(map(len, frames.values()))
+    _announce(progress, f"{counted(total, 'row')} to {target} at {connection.endpoint}")
+    plans = plan(frames, connection=connection, project=target, look=look, missing=missing)
+    if strict:
+        _refuse_problems(plans)
+    rows = sum(len(one.to_send) for one in plans)
+    if dry_run or not rows:
+        return SubmissionReport(plans, endpoint=connection.endpoint, project=str(target), dry_run=dry_run)
+    _may(plans, connection, target)
+    _open(connection, target)
+    with (
+        Journal(connection.endpoint, str(target)) as journal,
+        showing(progress, rows, f"Submitting to {target} at {connection.endpoint}") as meter,
+    ):
+        sender = Sender(
+            connection,
+            target,
+            look,
+            journal,
+            chunk=chunk,
+            stop=stop or threading.Event(),
+            settled=meter.advance,
+        )
+        verifier = Verifier(sender, values=verify == "values")
+        for one in plans:
+            if one.to_send and not sender.stopping:
+                try:
+                    sender.send(one.node.name, one.to_send)
+                except KeyboardInterrupt:
+                    sender.interrupted = True
+                verifier.verify(one.node, one.to_send)
+        _say_why_not(plans, sender)
+        report = SubmissionReport(
+            plans,
+            endpoint=connection.endpoint,
+            project=str(target),
+            dry_run=False,
+            journal=journal.path,
+            transactions=sender.transactions,
+        )
+        sender.note_end(report.counts)
+    return _finished(report, sender, plans)
+
+
+def _announce(progress: Progress, text: str) -> None:
+    """Say what goes where before anything does."""
+    if progress is True:
+        from tqdm.auto import tqdm
+
+        tqdm.write(f"Submitting {text}", file=sys.stderr)
+
+
+def _refuse_problems(plans: Sequence[NodePlan]) -> None:
+    bad = [one for one in plans if one.refused]
+    if not bad:
+        return
+    reports = {one.node.name: one.validation for one in plans}
+    worst = next((one.validation for one in bad if not one.validation.ok), bad[0].validation)
+    words = "; ".join(f"{counted(len(one.refused), 'row')} of {one.node.name}" for one in bad)
+    first = next(iter(bad[0].refused.items()))
+    raise ValidationError(
+        f"Nothing was sent, since some rows have problems: {words}. Row {bad[0].rows[first[0]]}: {first[1]}",
+        report=worst,
+        reports=reports,
+    )
+
+
+def _may(plans: Sequence[NodePlan], connection: Connection, project: ProjectId) -> None:
+    """Refuse to begin what the user may not do."""
+    new = any(row.new for one in plans for row in one.to_send)
+    changed = any(not row.new for one in plans for row in one.to_send)
+    needed = ["create"] if new else []
+    needed += ["create", "update"] if changed else []
+    for method in dict.fromkeys(needed):
+        try:
+            allowed = connection.may(method, project)
+        except PermissionDenied:
+            raise
+        except Gen3Error:
+            return  # a commons that does not say who may do what: its answer to the first request will
+        if not allowed:
+            raise PermissionDenied(
+                f"To submit to {project} you need the method {method!r} on {project.resource}, which your "
+                f"account lacks; nothing was sent. Ask the data access contact of {connection.endpoint} "
+                "for it.",
+                method=method,
+                resource=project.resource,
+            )
+
+
+def _open(connection: Connection, project: ProjectId) -> None:
+    """Refuse to begin with a project that takes no records at the moment."""
+    text = "query ($project: [String]) { project(first: 1, project_id: $project) { state } }"
+    try:
+        found = connection.peregrine.query(text, {"project": [str(project)]}).get("project")
+    except Gen3Error:
+        return  # the first request will tell
+    state = found[0].get("state") if found else None
+    if state is not None and state != "open":
+        raise Conflict(
+            f"The project {project} is closed: it is in state {state!r}, and takes records only while it is "
+            "'open'. Nothing was sent; an administrator of the commons can open it again.",
+            state=state,
+            project=str(project),
+        )
+
+
+def _say_why_not(plans: Sequence[NodePlan], sender: Sender) -> None:
+    """Say of the rows that were left why they were."""
+    why = "interrupted" if sender.interrupted else "stopped" if sender.fatal is None else str(sender.fatal)
+    for one in plans:
+        for row in one.to_send:
+            if row.status == "not sent" and not row.reason:
+                row.reason = why
+
+
+def _finished(report: SubmissionReport, sender: Sender, plans: Sequence[NodePlan]) -> SubmissionReport:
+    """Give the report, or raise with it what ended the submission early."""
+    touched = any(row.answered or row.status == "unknown" for one in plans for row in one.to_send)
+    if sender.interrupted:
+        raise SubmissionError(
+            f"Interrupted: {report}. The same call again goes on where this one stopped.", report=report
+        ) from None
+    if sender.fatal is not None and not touched:
+        raise sender.fatal
+    if sender.fatal is not None:
+        raise SubmissionError(
+            f"The submission ended early: {sender.fatal} So far: {report}. The same call again goes on from "
+            "here.",
+            report=report,
+        ) from sender.fatal
+    return report
