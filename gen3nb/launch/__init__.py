@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gen3nb.launch.faults import Faults
 from gen3nb.launch.running import Sandbox
-from gen3nb.launch.starting import Users, start_server
+from gen3nb.launch.starting import Users, begin, start_server
 
 if TYPE_CHECKING:
     from gen3nb.commons import Commons
@@ -67,7 +68,7 @@ def sandbox(
     Gen3Error
         If the server cannot start; the message has its reason.
     """
-    server = start_server(
+    starting = begin(
         folder,
         users=users,
         dictionary=dictionary,
@@ -76,11 +77,16 @@ def sandbox(
         port=port,
     )
     try:
+        import_module("gen3nb.client.auth")  # takes as long as the server: let both go on at once
+        import_module("gen3nb.commons")
+    except BaseException:
+        starting.stop()
+        raise
+    server = starting.wait()
+    try:
         commons = server.as_user("admin")
         commons.sandbox = server
         if demo:
-            from importlib import import_module
-
             import_module("gen3nb.demo").load(commons)
         for fault in faults:
             server.faults.add(**fault)

@@ -63,35 +63,84 @@ def start_server(
     Gen3Error
         If the server cannot start; the message has its reason.
     """
+    return begin(
+        folder,
+        users=users,
+        dictionary=dictionary,
+        token_lifetime=token_lifetime,
+        key_lifetime=key_lifetime,
+        port=port,
+        passwords=passwords,
+    ).wait(timeout)
+
+
+class Starting:
+    """A server that is on its way: time to do something else before :meth:`wait`."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._secret = str(settings["secret"])
+        self._process = _spawn()
+        self._log: deque[str] = deque(maxlen=400)
+        arguments = (self._process, self._log)
+        self._drain = threading.Thread(target=_drain, args=arguments, daemon=True, name="sandbox-log")
+        self._drain.start()
+        with contextlib.suppress(OSError):  # it has ended already: what it wrote says why
+            if self._process.stdin:
+                self._process.stdin.write(json.dumps(settings) + "\n")
+                self._process.stdin.flush()
+
+    def wait(self, timeout: float = 60) -> Sandbox:
+        """Wait until the server answers.
+
+        Raises
+        ------
+        Gen3Error
+            If it does not; the message has its reason.
+        """
+        try:
+            ready = _first_line(self._process, timeout)
+        except BaseException:
+            self.stop()
+            raise
+        if "ready" not in ready:
+            self.stop()
+            log = "".join(self._log).strip()[-2000:]
+            reason = ready.get("error") or log or f"exit code {self._process.returncode}"
+            raise Gen3Error(f"The practice commons could not start: {reason}")
+        return Sandbox(self._process, ready, self._secret, self._log, self._drain)
+
+    def stop(self) -> None:
+        """End the server."""
+        stop(self._process, self._drain)
+
+
+def begin(
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    users: Users | None = None,
+    dictionary: str | os.PathLike[str] | None = None,
+    token_lifetime: int = 1800,
+    key_lifetime: int = 30 * 86400,
+    port: int = 0,
+    passwords: Mapping[str, str] | None = None,
+) -> Starting:
+    """Start the server process, as :func:`start_server`, without waiting for it."""
     for module in ("starlette", "uvicorn", "jwt", "cryptography", "yaml"):
         if importlib.util.find_spec(module) is None:
             raise MissingExtra.named("sandbox", "A practice commons")
-    secret = secrets.token_urlsafe(32)
-    settings = {
-        "secret": secret,
-        "parent": os.getpid(),
-        "port": port,
-        "folder": None if folder is None else os.fspath(folder),
-        "dictionary": None if dictionary is None else os.path.abspath(dictionary),
-        "users": _plain(users),
-        "token_lifetime": int(token_lifetime),
-        "key_lifetime": int(key_lifetime),
-        "passwords": dict(passwords or {}),
-    }
-    process = _spawn()
-    log: deque[str] = deque(maxlen=400)
-    drain = threading.Thread(target=_drain, args=(process, log), daemon=True, name="sandbox-log")
-    drain.start()
-    try:
-        ready = _handshake(process, settings, timeout)
-    except BaseException:
-        stop(process, drain)
-        raise
-    if "ready" not in ready:
-        stop(process, drain)
-        reason = ready.get("error") or "".join(log).strip()[-2000:] or f"exit code {process.returncode}"
-        raise Gen3Error(f"The practice commons could not start: {reason}")
-    return Sandbox(process, ready, secret, log, drain)
+    return Starting(
+        {
+            "secret": secrets.token_urlsafe(32),
+            "parent": os.getpid(),
+            "port": port,
+            "folder": None if folder is None else os.path.abspath(os.path.expanduser(folder)),
+            "dictionary": None if dictionary is None else os.path.abspath(os.path.expanduser(dictionary)),
+            "users": _plain(users),
+            "token_lifetime": int(token_lifetime),
+            "key_lifetime": int(key_lifetime),
+            "passwords": dict(passwords or {}),
+        }
+    )
 
 
 def _plain(users: Users | None) -> dict[str, dict[str, list[str]]] | None:
@@ -139,14 +188,11 @@ def _drain(process: subprocess.Popen[str], log: deque[str]) -> None:
             log.extend(process.stderr)
 
 
-def _handshake(process: subprocess.Popen[str], settings: Mapping[str, Any], timeout: float) -> dict[str, Any]:
-    """Send the settings, and wait for the line that says "ready" or why not; empty if the server died."""
-    if process.stdin is None or process.stdout is None:
-        raise Gen3Error("The practice commons was started without pipes.")
-    with contextlib.suppress(OSError):  # it has ended already: what it wrote says why
-        process.stdin.write(json.dumps(settings) + "\n")
-        process.stdin.flush()
+def _first_line(process: subprocess.Popen[str], timeout: float) -> dict[str, Any]:
+    """Wait for the line that says "ready" or why not; empty if the server died."""
     out, lines = process.stdout, list[str]()
+    if out is None:
+        raise Gen3Error("The practice commons was started without pipes.")
     reader = threading.Thread(target=lambda: lines.append(out.readline()), daemon=True)
     reader.start()
     reader.join(timeout)
