@@ -196,15 +196,12 @@ def from_file(path: str | os.PathLike[str], source: str = "") -> Credential:
     if len(content) > LARGEST_KEY_FILE or b"\0" in content[:1000] or content.startswith(b"%PDF"):
         kind = "a PDF" if content.startswith(b"%PDF") else "something else"
         raise ProfileError(f"{name} is {kind}, not an API key file: {_WANTED}", path=str(file))
-    document: Any = None
     text = Secret(content.decode("utf-8-sig", "replace").strip())
-    try:
-        document = hide(json.loads(text))
-    except ValueError:
-        if text.count(".") == 2 and len(text.split()) == 1:
-            document = {"api_key": text}
     content = b""
-    if document is None:
+    document: Any = {"api_key": text} if text.count(".") == 2 and len(text.split()) == 1 else ...
+    with contextlib.suppress(ValueError):
+        document = hide(json.loads(text))
+    if document is ...:
         raise ProfileError(f"{name} is not JSON, so it is no API key file: {_WANTED}", path=str(file))
     return from_key(document, name)
 

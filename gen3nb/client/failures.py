@@ -27,7 +27,7 @@ from gen3nb.errors import (
     Unavailable,
 )
 
-__all__ = ["Needs", "absent", "failure", "retry_after"]
+__all__ = ["Needs", "absent", "failure", "no_commons", "retry_after"]
 
 SERVICES = {
     "fence": "the sign-in service",
@@ -276,6 +276,16 @@ def absent(service: str, endpoint: str, *, status: int | None = None, path: str 
         service=service,
         status=status,
         path=path,
+        absent=True,
+    )
+
+
+def no_commons(endpoint: str, status: int | None) -> NotFound:
+    """Say that an address is not that of a commons: nobody can sign in there."""
+    return NotFound(
+        f"{endpoint} has no sign-in service where a Gen3 commons has one: is this the commons' own address?",
+        service="fence",
+        status=status,
         absent=True,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gen3nb.client.failures import no_commons
 from gen3nb.client.redaction import Secret
 from gen3nb.client.transport import Transport
 from gen3nb.errors import ServiceError
@@ -34,6 +35,26 @@ class Fence:
         if not isinstance(answer, dict):
             raise ServiceError("the sign-in service did not say who you are", service=SERVICE)
         return answer
+
+    def see(self) -> None:
+        """See that there is a commons, and that it takes the token if there is one.
+
+        Raises
+        ------
+        NotFound
+            Nobody can sign in at this address.
+        Gen3Error
+            What :meth:`user` raises.
+        """
+        status: int | None = None
+        try:
+            _ = self.user() if self.transport.auth is not None else self.keys()
+        except ServiceError as error:
+            status = error.facts["status"]
+            if status not in (404, 405):
+                raise
+        if status is not None:
+            raise no_commons(self.transport.endpoint, status)
 
     def keys(self) -> dict[str, str]:
         """Give the public keys that tokens are signed with, by id (``GET /user/jwt/keys``)."""

@@ -11,12 +11,12 @@ import requests
 
 from gen3nb.client.addresses import check_endpoint
 from gen3nb.client.credentials import Credential, key_expired
-from gen3nb.client.failures import failure
+from gen3nb.client.failures import failure, no_commons
 from gen3nb.client.redaction import Secret
 from gen3nb.client.tokens import Token, claims_of
 from gen3nb.client.transport import Transport
 from gen3nb.client.workspace import Workspace
-from gen3nb.errors import AuthError, Gen3Error, KeyExpired, NotFound
+from gen3nb.errors import AuthError, Gen3Error, KeyExpired
 
 __all__ = ["TokenSource"]
 
@@ -164,12 +164,7 @@ def _post(transport: Transport, route: str, body: Mapping[str, Any], **params: i
 def _untraded(response: requests.Response, endpoint: str, credential: Credential) -> Gen3Error:
     """Say why a key was not taken."""
     if response.status_code in (404, 405):
-        return NotFound(
-            f"{endpoint} has no sign-in service where a Gen3 commons has one: "
-            "is this the commons' own address?",
-            service="fence",
-            status=response.status_code,
-        )
+        return no_commons(endpoint, response.status_code)
     error = failure(response, service="fence:key", endpoint=endpoint)
     if isinstance(error, KeyExpired):
         return key_expired(credential, endpoint)

@@ -83,7 +83,7 @@ def connect(
     if nothing is not None:
         if nothing.facts.get("unsigned") and nothing.facts.get("endpoint"):
             # nothing to sign in with; but if the address is wrong, that is the better answer
-            Fence(Transport(str(nothing.facts["endpoint"]), **options)).keys()
+            Fence(Transport(str(nothing.facts["endpoint"]), **options)).see()
         raise nothing
     from gen3nb.client.auth import Auth
 
@@ -91,7 +91,7 @@ def connect(
     auth.get_access_token()
     transport = Transport(auth.endpoint, auth=auth, **options)
     if not auth.renewable:
-        Fence(transport).user()  # nothing was asked of the commons yet: see that it takes the token
+        Fence(transport).see()  # nothing was asked of the commons yet: see that it takes the token
     return Commons(auth, transport, profile=found.credential.profile)
 
 
