@@ -1,8 +1,8 @@
 """The journal of a submission: what was sent and what was answered, for whoever wants to know later.
 
 One file per submission under the user's state folder, readable by the user alone, appended and flushed to
-disk line by line. It holds submitter_ids, hashes and statuses, no other cell. What is stored, the commons alone
-knows: nothing here is ever believed over it.
+disk line by line. It holds submitter_ids, hashes and statuses, no other cell. What is stored, the commons
+alone knows: nothing here is ever believed over it.
 """
 
 from __future__ import annotations

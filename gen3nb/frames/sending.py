@@ -117,7 +117,8 @@ class Sender:
         waiting = deque(rows)
         again: deque[list[Row]] = deque()
         running: dict[Future[_Answer], list[Row]] = {}
-        with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="gen3nb-submit") as pool:
+        pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="gen3nb-submit")
+        try:
             while running or ((waiting or again) and not self.stopping):
                 try:
                     while len(running) < IN_FLIGHT and (waiting or again) and not self.stopping:
@@ -129,10 +130,14 @@ class Sender:
                         del running[future]
                         again.extend(part for part in self._settle(node, future.result()) if part)
                 except KeyboardInterrupt:
-                    # what is under way is waited for, so that its rows need not stay unknown
+                    # what is under way is waited for, so that its rows need not stay unknown; not twice
+                    if self.interrupted:
+                        return
                     self.interrupted = True
                 except Gen3Error as error:
                     self.fatal = self.fatal or error
+        finally:
+            pool.shutdown(wait=not running, cancel_futures=True)
 
     def _next(self, waiting: deque[Row]) -> list[Row]:
         return [waiting.popleft() for _ in range(min(self.size, len(waiting)))]
@@ -182,9 +187,10 @@ class Sender:
             if transaction.id is not None:
                 self.transactions.append(transaction.id)
             self._adapt(len(rows), answer.seconds)
-            yield from (
-                self._accepted(rows, transaction) if transaction.ok else self._refused(rows, transaction)
-            )
+            if transaction.ok:
+                self._accepted(rows, transaction)
+            else:
+                yield from self._refused(rows, transaction)
         elif error is not None:
             yield from self._failed(node, rows, error)
 
@@ -194,15 +200,15 @@ class Sender:
         elif seconds < QUICK and count >= self.size:
             self.size = min(LARGEST, max(self.size, 2 * count))
 
-    def _accepted(self, rows: list[Row], transaction: Transaction) -> Iterator[list[Row]]:
+    def _accepted(self, rows: list[Row], transaction: Transaction) -> None:
         by_key = {_key(entity): entity for entity in transaction.entities}
         for row in rows:
             row.answered = True
             entity = by_key.get(row.key)
             row.id = str(entity["id"]) if entity is not None and entity.get("id") else None
-            row.status, row.reason = ("created" if row.new else "updated"), ""
+            row.status = "created" if row.new else "updated"
+            row.reason = ""
         self.settled(len(rows))
-        yield from ()
 
     def _refused(self, rows: list[Row], transaction: Transaction) -> Iterator[list[Row]]:
         """Part a refused request into the rows that were named, which are settled, and the rest."""
@@ -212,15 +218,15 @@ class Sender:
             if said or entity.get("valid") is False:
                 named[at] = "; ".join(said) or "the commons did not say why"
         if not named:
-            keys = " ".join(map(str, transaction.errors))
+            twice = " ".join(map(str, transaction.errors))
             named = {
-                at: keys for at, row in enumerate(rows) if repr(row.key) in keys and "not unique" in keys
+                at: twice for at, row in enumerate(rows) if repr(row.key) in twice and "not unique" in twice
             }
         if named:
             for at, words in named.items():
                 rows[at].exists = _TAKEN in words
                 self._reject(rows[at], f"the commons said: {words}")
-            yield [row for at, row in enumerate(rows) if at not in named]
+            yield self._unsent([row for at, row in enumerate(rows) if at not in named])
         else:
             said = "; ".join(_words(error) for error in transaction.errors) or transaction.message
             yield from self._halved(rows, f"the commons said: {said}")
@@ -230,8 +236,14 @@ class Sender:
             self._reject(rows[0], reason)
             return
         middle = len(rows) // 2
-        yield rows[:middle]
-        yield rows[middle:]
+        yield self._unsent(rows[:middle])
+        yield self._unsent(rows[middle:])
+
+    def _unsent(self, rows: list[Row]) -> list[Row]:
+        """Note that rows were refused only for the company they were in."""
+        for row in rows:
+            row.status, row.reason = "not sent", ""
+        return rows
 
     def _reject(self, row: Row, reason: str) -> None:
         row.status, row.reason = "rejected", reason

@@ -13,7 +13,7 @@ from gen3nb.errors import Gen3Error
 from gen3nb.frames.findings import fold
 from gen3nb.frames.looking import StoredKey
 from gen3nb.frames.matching import same_record
-from gen3nb.frames.planning import Row
+from gen3nb.frames.planning import Row, Status
 from gen3nb.frames.sending import Sender
 
 __all__ = ["Verifier"]
@@ -49,37 +49,34 @@ class Verifier:
         try:
             self._verify(node, rows)
         except Gen3Error as error:
-            for row in rows:
-                if row.answered:
-                    row.status = "unknown"
-                    row.reason = (
-                        f"the commons answered that it is done, but could not be asked whether it is: {error}"
-                    )
+            self._doubt(rows, f"the commons answered that it is done, but not whether it is stored: {error}")
             self.sender.fatal = self.sender.fatal or error
         except KeyboardInterrupt:
-            for row in rows:
-                if row.answered:
-                    row.status, row.reason = "unknown", "interrupted before it was looked up"
+            self._doubt(rows, "interrupted before it was looked up")
             self.sender.interrupted = True
         finally:
             self.look.forget(node.name)
+
+    def _doubt(self, rows: Sequence[Row], reason: str) -> None:
+        for row in rows:
+            if row.answered:
+                row.status, row.reason = "unknown", reason
 
     def _verify(self, node: Node, rows: Sequence[Row]) -> None:
         for attempt in range(3):
             sent = [row for row in rows if row.answered or row.exists or row.status == "unknown"]
             lost = self._look(node, sent)
-            if not lost or self.sender.stopping or (attempt == 1 and len(lost) > SINGLY) or attempt == 2:
+            last = attempt == 2 or (attempt == 1 and len(lost) > SINGLY)
+            if not lost or last or self.sender.stopping:
                 for row in lost:
                     self._lose(node, row)
                 return
             self.look.forget(node.name)
+            self.sender.settled(-len(lost))
             for row in lost:
                 row.answered, row.tries = False, 0
-            if attempt == 0:
-                self.sender.send(node.name, lost)
-            else:
-                for row in lost:
-                    self.sender.send(node.name, [row])
+            for part in [lost] if attempt == 0 else [[row] for row in lost]:
+                self.sender.send(node.name, part)
 
     def _look(self, node: Node, rows: Sequence[Row]) -> list[Row]:
         """Compare what was sent with what is stored; give what is not there as it should be."""
@@ -91,16 +88,12 @@ class Verifier:
             if found is None:
                 if row.answered:
                     lost.append(row)
-                elif row.status == "unknown":
-                    row.status = "unknown"
                 continue
             if self._needs_values(row, found):
                 doubtful.append(row)
-            elif row.answered:
-                row.status, row.reason = ("created" if row.new else "updated"), ""
-            row.id = found.id
-        lost += self._compare(node, doubtful, stored)
-        return lost
+            else:
+                row.status, row.reason, row.id = _done(row), "", found.id
+        return lost + self._compare(node, doubtful, stored)
 
     def _needs_values(self, row: Row, found: StoredKey) -> bool:
         """Say whether to compare the values of a record that is there."""
@@ -120,18 +113,16 @@ class Verifier:
         records = self.look.records(node, [stored[row.key].id for row in rows])
         lost = []
         for row in rows:
-            record = records.get(stored[row.key].id)
+            found = stored[row.key]
+            record = records.get(found.id)
             if record is not None and same_record(row.record, record, node):
-                ours = row.answered and not row.exists
-                done = "created" if row.new else "updated"
-                row.status = done if ours or row.tries > 1 or not row.new else "unchanged"
-                row.reason = (
-                    ""
-                    if row.status != "unchanged"
-                    else "somebody else created it meanwhile, with the same values"
-                )
-            elif row.new and (row.exists or not row.answered or row.id != stored[row.key].id):
-                row.status = "rejected"
+                if row.exists and row.tries == 1:
+                    row.status, row.reason = "unchanged", "somebody else created it meanwhile, just so"
+                else:
+                    row.status, row.reason = _done(row), ""
+                row.id = found.id
+            elif row.new and (row.exists or not row.answered or row.id != found.id):
+                row.status, row.id = "rejected", found.id
                 row.reason = (
                     "somebody else created this record meanwhile, with other values; it was not overwritten. "
                     "Run the same call again to see the difference, and to update it"
@@ -141,11 +132,15 @@ class Verifier:
         return lost
 
     def _lose(self, node: Node, row: Row) -> None:
-        row.status = "rejected" if not self.sender.stopping else "unknown"
+        """Give a row up that was answered, but is not there."""
         spellings = self.look.keys(node.name, [row.key]).get(fold(row.key), [])
         other = next((one.submitter_id for one in spellings if one.submitter_id != row.key), None)
-        done = "created" if row.new else "updated"
-        row.reason = f"the commons answered {done!r}, but does not hold what was sent" + (
+        row.status = "unknown" if self.sender.stopping else "rejected"
+        row.reason = f"the commons answered {_done(row)!r}, but does not hold what was sent" + (
             f"; it has the record in another spelling, {other!r}" if other else ""
         )
-        row.answered = False
+        row.answered, row.id = False, None
+
+
+def _done(row: Row) -> Status:
+    return "created" if row.new else "updated"
