@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from gen3nb.dictionary import Dictionary, Node
     from gen3nb.frames.comparing import Difference
     from gen3nb.frames.origin import Origin
-    from gen3nb.frames.submission import SubmissionReport
     from gen3nb.frames.reports import ValidationReport
+    from gen3nb.frames.submission import SubmissionReport
 
 __all__ = ["Gen3Accessor", "of"]
 
