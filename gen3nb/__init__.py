@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from gen3nb.registration import register_accessor
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -56,3 +58,6 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """Name what is public."""
     return sorted(__all__)
+
+
+register_accessor()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    import threading
+
     import pandas as pd
 
     from gen3nb.client.peregrine import Peregrine
@@ -15,9 +17,12 @@ if TYPE_CHECKING:
     from gen3nb.client.sheepdog import Sheepdog
     from gen3nb.dictionary import Dictionary
     from gen3nb.frames.comparing import Difference
+    from gen3nb.frames.joining import How
+    from gen3nb.frames.matching import Missing
+    from gen3nb.frames.progress import Progress
+    from gen3nb.frames.reports import ValidationReport
     from gen3nb.frames.selection import Selection
     from gen3nb.frames.submission import SubmissionReport
-    from gen3nb.frames.validation import ValidationReport
 
 __all__ = ["Verbs"]
 
@@ -71,9 +76,9 @@ class Verbs(ABC):
         ids: Iterable[str] | None = None,
         columns: Iterable[str] | None = None,
         where: Mapping[str, Any] | None = None,
-        with_: Iterable[str] | None = None,
+        with_: str | Iterable[str] | Mapping[str, Any] | None = None,
         per: str | None = None,
-        progress: Any = True,
+        progress: Progress = True,
     ) -> pd.DataFrame:
         """Read every record of a node, typed by the dictionary (sheepdog, ``GET {P}/{Q}/export``).
 
@@ -106,9 +111,9 @@ class Verbs(ABC):
         right: str | pd.DataFrame,
         *,
         project: ProjectLike | None = None,
-        via: Any = None,
-        how: str = "left",
-        progress: Any = True,
+        via: str | Iterable[str] | None = None,
+        how: How = "left",
+        progress: Progress = True,
     ) -> pd.DataFrame:
         """Join two nodes along the dictionary's links, all rows (sheepdog's export of each, merged here).
 
@@ -125,7 +130,7 @@ class Verbs(ABC):
         *,
         project: ProjectLike | None = None,
         others: Mapping[str, pd.DataFrame] | None = None,
-        progress: Any = True,
+        progress: Progress = True,
     ) -> ValidationReport:
         """Check rows against the dictionary; nothing is sent but look-ups of links (peregrine).
 
@@ -149,8 +154,8 @@ class Verbs(ABC):
         node: str,
         *,
         project: ProjectLike,
-        missing: str = "keep",
-        progress: Any = True,
+        missing: Missing = "keep",
+        progress: Progress = True,
     ) -> Difference:
         """Say what a submission would change (sheepdog, ``GET {P}/{Q}/export``).
 
@@ -165,8 +170,13 @@ class Verbs(ABC):
         frames: Mapping[str, pd.DataFrame],
         *,
         project: ProjectLike,
-        progress: Any = True,
-        **options: Any,
+        missing: Missing = "keep",
+        dry_run: bool = False,
+        verify: Literal["keys", "values"] = "keys",
+        chunk: int = 100,
+        progress: Progress = True,
+        stop: threading.Event | None = None,
+        strict: bool = False,
     ) -> SubmissionReport:
         """Submit the rows of several nodes, in link order (sheepdog, ``PUT`` and ``POST {P}/{Q}``).
 
@@ -178,17 +188,49 @@ class Verbs(ABC):
             Rows by node.
         project : str, pair or ProjectId
             Where they go.
+        missing : "keep" or "clear"
+            What a missing cell does to a stored value.
+        dry_run : bool
+            Have everything checked and nothing stored.
+        verify : "keys" or "values"
+            What is looked up afterwards.
+        chunk : int
+            Records in a request, to begin with.
         progress : bool or callable
             Whether to show progress.
-        **options : Any
-            ``missing``, ``dry_run``, ``verify``, ``chunk``, ``stop``, ``strict``: see
-            ``gen3nb.frames.submission.submit``.
+        stop : threading.Event, optional
+            Set it to stop after the requests in flight.
+        strict : bool
+            Send nothing unless every row is valid.
+
+        Returns
+        -------
+        SubmissionReport
+            One row for each row given: what is stored now.
+
+        Raises
+        ------
+        SubmissionError
+            It could not be planned or finished; its ``report`` says what is stored.
+        PermissionDenied
+            The user may not create or update records there.
         """
         from gen3nb.frames.submission import submit
 
         target = self.project_id(project)
         logger.info("submit to %s on %s", target, self.endpoint)
-        return submit(frames, connection=self, project=target, progress=progress, **options)
+        return submit(
+            frames,
+            connection=self,
+            project=target,
+            missing=missing,
+            dry_run=dry_run,
+            verify=verify,
+            chunk=chunk,
+            progress=progress,
+            stop=stop,
+            strict=strict,
+        )
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
