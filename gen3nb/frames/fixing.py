@@ -199,6 +199,8 @@ def _with(column: pd.Series[Any], new: dict[int, Any], prop: Property | None) ->
     if prop is None or prop.dtype == np.dtype(object):
         return changed
     present = changed[changed.notna()]
+    if prop.enum is not None and not all(value in prop.enum for value in present):
+        return changed
     try:
         typed = changed.astype(prop.dtype)
     except (TypeError, ValueError):

@@ -218,7 +218,7 @@ class Sender:
             if said or entity.get("valid") is False:
                 named[at] = "; ".join(said) or "the commons did not say why"
         if not named:
-            twice = " ".join(map(str, transaction.errors))
+            twice = " ".join(str(error) for error in transaction.errors)
             named = {
                 at: twice for at, row in enumerate(rows) if repr(row.key) in twice and "not unique" in twice
             }
@@ -228,8 +228,8 @@ class Sender:
                 self._reject(rows[at], f"the commons said: {words}")
             yield self._unsent([row for at, row in enumerate(rows) if at not in named])
         else:
-            said = "; ".join(_words(error) for error in transaction.errors) or transaction.message
-            yield from self._halved(rows, f"the commons said: {said}")
+            words = "; ".join(_words(error) for error in transaction.errors) or transaction.message
+            yield from self._halved(rows, f"the commons said: {words}")
 
     def _halved(self, rows: list[Row], reason: str) -> Iterator[list[Row]]:
         if len(rows) == 1:
