@@ -7,17 +7,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import BinaryIO
 
 POLL_SECONDS = 1.0
 GRACE_SECONDS = 5.0
 
 
-def watch(pipe: BinaryIO, end: Callable[[], None], parent: int | None = None) -> None:
+def watch(
+    pipe: BinaryIO, end: Callable[[], None], last: Callable[[], None], parent: int | None = None
+) -> None:
     """Call ``end`` when the pipe is closed at its other side, or the parent process is gone.
 
     The pipe alone is not enough: a child that the parent forked without executing keeps it open. ``end`` gets
-    five seconds; then the process ends however busy it is.
+    five seconds; then ``last`` is called and the process ends, however busy it is.
 
     Parameters
     ----------
@@ -25,6 +28,8 @@ def watch(pipe: BinaryIO, end: Callable[[], None], parent: int | None = None) ->
         The reading end; what still comes through it is thrown away.
     end : Callable
         Ends the server; called from a thread, once.
+    last : Callable
+        Tidies up if the server did not end by itself.
     parent : int, optional
         Process id of who started the server.
     """
@@ -34,14 +39,14 @@ def watch(pipe: BinaryIO, end: Callable[[], None], parent: int | None = None) ->
         if once.acquire(blocking=False):
             end()
             time.sleep(GRACE_SECONDS)
+            last()
             os._exit(0)
 
     def read() -> None:
-        try:
-            while pipe.read1(4096) if hasattr(pipe, "read1") else pipe.read(1):
+        # no reading through the buffer: its lock would be held at exit; a broken pipe is as good as closed
+        with suppress(OSError, ValueError):
+            while os.read(pipe.fileno(), 4096):
                 pass
-        except (OSError, ValueError):
-            pass  # a pipe that cannot be read is as good as closed
         finish()
 
     def poll() -> None:

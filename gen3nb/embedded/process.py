@@ -115,9 +115,12 @@ def write_keys(state: State) -> dict[str, str]:
     """Write one API key file per user; give their paths by user."""
     folder = state.settings.folder / CREDENTIALS
     folder.mkdir(mode=0o700, exist_ok=True)
-    paths = {}
+    paths: dict[str, str] = {}
     for name, user in state.access.users.items():
-        path = folder / f"{''.join(c if c.isalnum() or c in '-_.@' else '_' for c in name)}.json"
+        stem = "".join(letter if letter.isalnum() or letter in "-_@" else "_" for letter in name)
+        path = folder / f"{stem}.json"
+        if str(path) in paths.values():  # two names that differ in what a file name cannot hold
+            path = folder / f"{stem}-{user.number}.json"
         write_secret(path, json.dumps(state.access.api_key(user), indent=2))
         paths[name] = str(path)
     return paths
@@ -212,7 +215,7 @@ def serve(
             _say(out, ready)
         await task
 
-    watch(source, end, parent)
+    watch(source, end, state.close, parent)
     asyncio.run(main())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import shutil
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
     from gen3nb.commons import Commons
 
 _CONTROL_HEADER = "X-Practice-Secret"
-_running: weakref.WeakSet[Sandbox] = weakref.WeakSet()
+# a connection as another user keeps the server that it leads to
+_servers: weakref.WeakKeyDictionary[Commons, Sandbox] = weakref.WeakKeyDictionary()
 
 
 class Sandbox:
@@ -57,9 +57,9 @@ class Sandbox:
         self._secret = secret
         self._log = log
         self._drain = drain
-        self._lock = threading.Lock()
-        self._owner = os.getpid()
-        _running.add(self)
+        # also when the last reference goes, and at the end of this process
+        facts = (process, drain, self.folder if self._temporary else None, os.getpid())
+        self._end = weakref.finalize(self, _end, *facts)
 
     @property
     def users(self) -> list[str]:
@@ -105,7 +105,9 @@ class Sandbox:
         """
         from gen3nb.commons import connect
 
-        return connect(self.endpoint, credentials=str(self.credentials(user)))
+        commons = connect(self.endpoint, credentials=str(self.credentials(user)))
+        _servers[commons] = self
+        return commons
 
     def token(self, user: str = "admin", *, expires_in: float | None = None) -> str:
         """Make an access token of any age.
@@ -185,13 +187,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Stop the server; what was not in a folder that you named is gone."""
-        if os.getpid() != self._owner:
-            return  # a child that was forked: the server is the parent's
-        with self._lock:
-            stop(self._process, self._drain)
-            if self._temporary:
-                shutil.rmtree(self.folder, ignore_errors=True)
-            _running.discard(self)
+        self._end()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -208,11 +204,13 @@ class Sandbox:
         raise TypeError("A practice commons belongs to the process that started it and cannot be pickled.")
 
 
-@atexit.register
-def _close_all() -> None:
-    for one in list(_running):
-        with contextlib.suppress(OSError, ValueError):
-            one.close()
+def _end(process: subprocess.Popen[str], drain: threading.Thread, folder: Path | None, owner: int) -> None:
+    """Stop a server and tidy up, unless this is a child that was forked: the server is the parent's."""
+    if os.getpid() != owner:
+        return
+    stop(process, drain)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def stop(process: subprocess.Popen[str], drain: threading.Thread) -> None:

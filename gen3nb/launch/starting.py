@@ -128,6 +128,9 @@ def begin(
     for module in ("starlette", "uvicorn", "jwt", "cryptography", "yaml"):
         if importlib.util.find_spec(module) is None:
             raise MissingExtra.named("sandbox", "A practice commons")
+    for name, seconds in (("token_lifetime", token_lifetime), ("key_lifetime", key_lifetime)):
+        if seconds < 1:
+            raise Gen3Error(f"{name} is a number of seconds, 1 or more; this is {seconds!r}.")
     return Starting(
         {
             "secret": secrets.token_urlsafe(32),
@@ -149,6 +152,11 @@ def _plain(users: Users | None) -> dict[str, dict[str, list[str]]] | None:
         return None
     plain: dict[str, dict[str, list[str]]] = {}
     for user, grants in users.items():
+        if not isinstance(grants, Mapping):
+            raise Gen3Error(
+                f"What {user!r} may do is a mapping of project ids to methods, such as "
+                f"{{'DEMO-alpha': ['create', 'read']}}; this is {grants!r}."
+            )
         plain[user] = {}
         for place, methods in grants.items():
             if isinstance(methods, str):

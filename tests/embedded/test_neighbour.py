@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -268,9 +269,25 @@ def test_why_it_does_not_start_is_said(tmp_path):
             start_server(port=port)
 
 
-def test_a_list_of_methods_is_no_text():
-    with pytest.raises(Gen3Error, match="list of methods"):
-        start_server(users={"reader": {"P-Q": "read"}})
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"users": {"reader": {"P-Q": "read"}}}, "list of methods"),
+        ({"users": {"reader": ["read"]}}, "mapping of project ids to methods"),
+        ({"token_lifetime": 0}, "token_lifetime is a number of seconds"),
+    ],
+)
+def test_what_cannot_be_meant_is_said(given, said):
+    with pytest.raises(Gen3Error, match=said):
+        start_server(**given)
+
+
+def test_names_of_users_are_no_paths():
+    users = {name: {"P-Q": ["read"]} for name in ("../up", "a/b", "a_b", "x@y.org", "a b")}
+    with start_server(users=users) as server:
+        paths = [server.credentials(name) for name in users]
+        assert {path.parent for path in paths} == {server.folder / "credentials"}
+        assert len({path.read_text() for path in paths}) == len(users)
 
 
 def test_a_missing_package_is_one_sentence(monkeypatch):
@@ -289,6 +306,15 @@ def test_a_server_that_is_gone_is_said_to_be_gone():
     server.close()  # twice is no harm
     with pytest.raises(Unavailable, match="its process has ended"):
         server.token("admin")
+
+
+def test_it_ends_with_the_last_reference():
+    server = start_server()
+    process, folder = server._process, server.folder
+    del server
+    gc.collect()
+    assert process.returncode == 0
+    assert not folder.exists()
 
 
 @posix
@@ -311,6 +337,7 @@ def test_it_can_be_told_to_end(practice):
     with start_server() as server:
         server.control("shutdown")
         assert eventually(lambda: not server.running)
+        assert server._process.returncode == 0, server.log()
     assert not server.folder.exists()
 
 

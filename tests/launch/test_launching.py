@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import os
 import pickle
@@ -115,6 +116,18 @@ def test_closing_stops_the_server():
     commons.close()
     assert not server.running
     assert not server.folder.exists()
+
+
+def test_a_connection_as_another_user_keeps_the_server():
+    commons = gen3nb.sandbox().sandbox.as_user("reader")
+    gc.collect()
+    assert commons.whoami().username == "reader@commons.test"
+    endpoint = commons.endpoint
+    commons.close()
+    del commons
+    gc.collect()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(endpoint, timeout=30)
 
 
 def test_the_end_of_the_process_stops_the_server():
