@@ -31,6 +31,16 @@ __all__ = [
 ]
 
 CHUNK = 5_000
+#: What the services give with every record, whatever its schema lists.
+OF_EVERY_RECORD = (
+    "id",
+    "type",
+    "project_id",
+    "submitter_id",
+    "state",
+    "created_datetime",
+    "updated_datetime",
+)
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -92,7 +102,7 @@ class ColumnsOf:
         self.rows = 0
         self._builders = {name: _builder(node, name) for name in (columns or read_columns(node))}
         self._extra = extra
-        self._known = {*node.properties, *(link.name for link in node.links), "id", "type"}
+        self._known = {*node.properties, *(link.name for link in node.links), *OF_EVERY_RECORD}
         self._strangers: dict[str, int] = {}
 
     def add(self, records: Sequence[Mapping[str, Any]]) -> None:

@@ -11,6 +11,7 @@ from gen3nb.dictionary.elements import nearest
 from gen3nb.errors import DictionaryError
 from gen3nb.frames.casting import read_text
 from gen3nb.frames.connection import Connection
+from gen3nb.frames.decoding import OF_EVERY_RECORD
 
 __all__ = [
     "EVERY",
@@ -27,8 +28,6 @@ __all__ = [
 PAGE = 1_000
 #: Arguments of a list below the root: all of it, in an order that stays.
 EVERY = '(first: 0, order_by_asc: "id")'
-# Fields of every record, whatever its schema lists.
-_ALWAYS = ("id", "type", "project_id", "submitter_id", "state", "created_datetime", "updated_datetime")
 
 
 def two_links_to_one(node: Node) -> bool:
@@ -177,7 +176,7 @@ def resolve(dictionary: Dictionary, node: Node, column: str) -> tuple[list[Step]
         here = dictionary[ways[head].end]
     if last in here.properties:
         return steps, here.properties[last]
-    if last in _ALWAYS:
+    if last in OF_EVERY_RECORD:
         return steps, Property(name=last, types=("string",), kind="string", system=True)
     linked = {step.link.column for step in steps_of(dictionary, here).values() if step.up}
     raise _unknown(here, last, [*here.properties, *sorted(linked)], "property", column)
