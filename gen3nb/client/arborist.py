@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gen3nb.client.failures import Needs
 from gen3nb.client.transport import Transport
+from gen3nb.errors import Gen3Error
 
 __all__ = ["Arborist", "methods_on"]
+
+logger = logging.getLogger("gen3nb.client")
 
 SERVICE = "arborist"
 DATA_METHODS = ("create", "read", "update", "delete", "release")
@@ -43,6 +48,15 @@ class Arborist:
         return (
             {str(path): list(grants) for path, grants in answer.items()} if isinstance(answer, dict) else {}
         )
+
+    def lacking(self, needs: Needs) -> tuple[str, ...]:
+        """Give those of several methods that the user does not have, for the message of a refusal."""
+        try:
+            held = methods_on(self.mapping(), needs.resource)
+        except Gen3Error as error:  # the refusal is what matters
+            logger.debug("which method is missing could not be asked: %s", error)
+            return needs.methods
+        return tuple(method for method in needs.methods if method not in held) or needs.methods
 
 
 def methods_on(mapping: Grants, resource: str) -> set[str]:

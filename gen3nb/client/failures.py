@@ -271,8 +271,8 @@ def _denied(
 def absent(service: str, endpoint: str, *, status: int | None = None, path: str | None = None) -> NotFound:
     """Say that a commons does not run a service."""
     return NotFound(
-        f"{endpoint} does not seem to run {SERVICES.get(service, service)} ({service}): "
-        f"it answered with a web page; what needs this service cannot be done on this commons",
+        f"{endpoint} does not seem to run {SERVICES.get(service, service)} ({service}): there is nothing "
+        "of it at its usual place; what needs it cannot be done on this commons",
         service=service,
         status=status,
         path=path,

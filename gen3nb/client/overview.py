@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,9 +12,9 @@ from gen3nb.client.arborist import Grants, methods_on
 from gen3nb.client.identity import Identity, moment
 from gen3nb.client.peregrine import Peregrine
 from gen3nb.client.project import ProjectId
-from gen3nb.errors import Gen3Error
+from gen3nb.errors import Gen3Error, NotFound
 
-__all__ = ["access_table", "counts_table", "identity_of", "programs_table", "projects_table"]
+__all__ = ["access_table", "counts_of", "counts_table", "identity_of", "programs_table", "projects_table"]
 
 logger = logging.getLogger("gen3nb.client")
 
@@ -87,6 +87,22 @@ def projects_table(projects: Sequence[ProjectId], peregrine: Peregrine) -> pd.Da
     for name in DETAILS:
         columns[name] = [details.get(str(project), {}).get(name) for project in projects]
     return pd.DataFrame({name: pd.array(values, dtype="string") for name, values in columns.items()})
+
+
+def counts_of(
+    peregrine: Peregrine, nodes: Sequence[str], projects: Callable[[], Sequence[ProjectId]]
+) -> dict[str, dict[str, int]]:
+    """Count the records of all nodes: by ``datasets``, or by one GraphQL query where that is not offered."""
+    try:
+        return peregrine.datasets(nodes)
+    except NotFound:
+        logger.debug("no datasets route; counting by GraphQL")
+    counts: dict[str, dict[str, int]] = {}
+    for project in projects():
+        fields = " ".join(f"{node}: _{node}_count(project_id: $project)" for node in nodes)
+        text = f"query ($project: [String]) {{ {fields} }}"
+        counts[str(project)] = peregrine.query(text, {"project": [str(project)]})
+    return counts
 
 
 def counts_table(

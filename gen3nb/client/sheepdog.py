@@ -42,7 +42,7 @@ class Sheepdog:
 
     def programs(self) -> list[str]:
         """Give the names of all programs (``GET /api/v0/submission/``)."""
-        return [parts[-1] for parts in self._links("/")]
+        return self._links("/")
 
     def projects(self, program: str) -> list[str]:
         """Give the codes of a program's projects (``GET /api/v0/submission/{program}``).
@@ -52,7 +52,7 @@ class Sheepdog:
         NotFound
             There is no such program.
         """
-        return [parts[-1] for parts in self._links(_path(program))]
+        return [link.removeprefix(f"{program}/") for link in self._links(_path(program))]
 
     def all_projects(self) -> list[ProjectId]:
         """Give every project, also those that the user has no access to (one request for each program)."""
@@ -289,13 +289,13 @@ class Sheepdog:
             needs=_to_write(project, "PUT"),
         )
 
-    def _links(self, path: str) -> list[list[str]]:
-        """Give the parts of the links that a listing holds."""
+    def _links(self, path: str) -> list[str]:
+        """Give the names that a listing's links end in."""
         answer = self.transport.json("GET", ROOT + path, service=SERVICE)
         links = answer.get("links") if isinstance(answer, dict) else None
         if not isinstance(links, list):
             raise ServiceError("the commons' list of programs and projects is not readable", service=SERVICE)
-        return [str(link).rstrip("/").split("/") for link in links]
+        return [str(link).partition("/submission/")[2].rstrip("/") for link in links]
 
     def _transaction(self, method: str, path: str, **options: Any) -> Transaction:
         """Send a change; a refusal that says which records were wrong is an answer, not an error."""

@@ -30,6 +30,7 @@ logger = logging.getLogger("gen3nb.client")
 
 RETRIED = (429, 502, 503, 504)
 REDIRECTS = (301, 302, 303, 307, 308)
+WHOLE_SERVICES = ("peregrine", "arborist")  # these answer 404 to nothing that we ask
 MOST_REDIRECTS = 5
 HTML_SERVICES = ("fence", "fence:key")  # their errors are pages, so a page there means nothing
 
@@ -245,6 +246,8 @@ class Transport:
         status = answer.status_code
         if status in REDIRECTS:
             return _astray(answer, self.endpoint, service)
+        if status == 404 and service in WHOLE_SERVICES:
+            return absent(service, self.endpoint, status=status, path=answer.request.path_url)
         if status in (404, 405) and service not in HTML_SERVICES and is_html(answer):
             return absent(service, self.endpoint, status=status, path=answer.request.path_url)
         if status == 403 and needs is not None and len(needs.methods) > 1 and self.lacking is not None:

@@ -13,6 +13,7 @@ from gen3nb.client.arborist import Arborist, methods_on
 from gen3nb.client.fence import Fence
 from gen3nb.client.overview import (
     access_table,
+    counts_of,
     counts_table,
     identity_of,
     programs_table,
@@ -25,11 +26,10 @@ from gen3nb.client.transport import Transport
 from gen3nb.client.workspace import Workspace
 from gen3nb.commons.registry import forget, remember
 from gen3nb.commons.verbs import Verbs
-from gen3nb.errors import Gen3Error, NotFound, SubmissionError
+from gen3nb.errors import NotFound, SubmissionError
 
 if TYPE_CHECKING:
     from gen3nb.client.auth import Auth
-    from gen3nb.client.failures import Needs
     from gen3nb.client.identity import Identity
     from gen3nb.dictionary import Dictionary
 
@@ -64,9 +64,9 @@ class Commons(Verbs):
         self.sandbox: Any = None
         self.closed = False
         self.transport = transport
-        transport.lacking = self._lacking
         self.fence = Fence(transport)
         self.arborist = Arborist(transport)
+        transport.lacking = self.arborist.lacking
         self.sheepdog = Sheepdog(transport)
         self.peregrine = Peregrine(transport)
         self.workspace = Workspace(transport)
@@ -162,15 +162,6 @@ class Commons(Verbs):
             authz = (user if user is not None else self.fence.user()).get("authz")
             return dict(authz) if isinstance(authz, Mapping) else {}
 
-    def _lacking(self, needs: Needs) -> tuple[str, ...]:
-        """Give those of several methods that the user does not have, for the message of a refusal."""
-        try:
-            held = methods_on(self.arborist.mapping(), needs.resource)
-        except Gen3Error as error:  # the refusal is what matters
-            logger.debug("which method is missing could not be asked: %s", error)
-            return needs.methods
-        return tuple(method for method in needs.methods if method not in held) or needs.methods
-
     # what is there
 
     @property
@@ -211,9 +202,10 @@ class Commons(Verbs):
         pandas.DataFrame
             ``project``, ``node``, ``records``; nodes without records are left out.
         """
-        wanted = str(self.project_id(project)) if project is not None else None
+        wanted = self.project_id(project) if project is not None else None
         nodes = [node for node in self.dictionary.order if node not in ("program", "project")]
-        return counts_table(self.peregrine.datasets(nodes), nodes, wanted)
+        found = counts_of(self.peregrine, nodes, lambda: [wanted] if wanted else self._known())
+        return counts_table(found, nodes, str(wanted) if wanted else None)
 
     def project_id(self, project: ProjectLike) -> ProjectId:
         """Find a project of this commons (sheepdog, ``GET /api/v0/submission/{program}``).
