@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 
-LOOPBACK = ("127.", "::1", "0.0.0.0", "localhost", "::ffff:127.")  # noqa: S104 - a listed name, no bind
+LOOPBACK = ("127.", "::1", "0.0.0.0", "localhost", "::ffff:127.")
 NOWHERE = (".invalid", ".test")  # reserved names, which no resolver knows
 
 
