@@ -149,7 +149,9 @@ class Access:
 
     def named(self, name: str) -> User | None:
         """Find a user by short name or by username."""
-        return self.users.get(name) or next((u for u in self.users.values() if u.username == name), None)
+        return self.users.get(name) or next(
+            (u for u in list(self.users.values()) if u.username == name), None
+        )
 
     def add_grant(self, user: User, resource: str, methods: Iterable[str]) -> None:
         """Let a user do more than before."""
@@ -248,7 +250,7 @@ class Access:
 
     def user_of_claims(self, claims: Mapping[str, Any]) -> User:
         """Find the user whom verified claims are about."""
-        for user in self.users.values():
+        for user in list(self.users.values()):
             if str(user.number) == claims.get("sub"):
                 return user
         raise _refused("User does not exist")

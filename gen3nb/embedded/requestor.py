@@ -44,9 +44,9 @@ class Failure(Exception):
 def routes(state: State) -> list[BaseRoute]:
     """Give the routes of requestor, with the paths that it has itself."""
     requestor = Requestor(state)
-    for username, grants in state.documents.all("grant").items():  # of an earlier start in the same folder
-        for resource, methods in grants.items():
-            requestor.let(username, [resource], methods)
+    for username, policies in state.documents.all("policies of").items():  # signed before, in this folder
+        for policy_id in policies:
+            requestor.grant(username, policy_id)
     table: list[tuple[str, str, Callable[[Request, bytes], Response]]] = [
         ("GET", "/_status", requestor.status),
         ("GET", "/request", requestor.listed),
@@ -150,32 +150,37 @@ class Requestor:
         self.documents.put("policy", policy_id, {"resources": resources, "roles": roles})
         return policy_id
 
-    def let(self, username: str, resources: Iterable[str], methods: Iterable[str]) -> None:
-        """Let a user do something, who need not have signed in before."""
+    def _methods(self, roles: list[str]) -> set[str]:
+        return {method for role in roles for method in ROLES[role]}
+
+    def grant(self, username: str, policy_id: str) -> None:
+        """Let a user, who need not have signed in before, do what a policy says."""
+        resources, roles = self._policy(policy_id)
         user = self.access.named(username) or self.access.grant(username, {})
         for resource in resources:
-            self.access.add_grant(user, resource, methods)
+            self.access.add_grant(user, resource, self._methods(roles))
+
+    def _take(self, username: str, policy_id: str) -> None:
+        """Take back from a user what a policy says."""
+        resources, roles = self._policy(policy_id)
+        user = self.access.named(username)
+        if user is not None:
+            left = {place: set(methods) for place, methods in user.grants.items()}
+            for resource in resources:
+                left[resource] = left.get(resource, set()) - self._methods(roles)
+            self.access.grant(user.name, left)
 
     def _signed(self, one: dict[str, Any]) -> None:
-        """Grant what a signed request asks for, or take it back."""
-        resources, roles = self._policy(one["policy_id"])
-        methods = sorted({method for role in roles for method in ROLES[role]})
-        user = self.access.named(one["username"])
+        """Grant what a signed request asks for, or take it back; remember it."""
+        username, policy_id = one["username"], one["policy_id"]
+        policies = set(self.documents.get("policies of", username) or ())
         if one["revoke"]:
-            if user is not None:
-                left = {place: sorted(found) for place, found in user.grants.items()}
-                for resource in resources:
-                    left[resource] = sorted(set(left.get(resource, ())) - set(methods))
-                self.access.grant(user.name, left)
-        elif methods:
-            self.let(one["username"], resources, methods)
-        user = self.access.named(one["username"])
-        if user is not None:
-            grants = {place: sorted(found) for place, found in user.grants.items()}
-            self.documents.put("grant", one["username"], grants)
-        policies = set(self.documents.get("policies of", one["username"]) or ())
-        policies = policies - {one["policy_id"]} if one["revoke"] else policies | {one["policy_id"]}
-        self.documents.put("policies of", one["username"], sorted(policies))
+            self._take(username, policy_id)
+            policies.discard(policy_id)
+        else:
+            self.grant(username, policy_id)
+            policies.add(policy_id)
+        self.documents.put("policies of", username, sorted(policies))
 
     # -- requests ----------------------------------------------------------------------------------------
 
