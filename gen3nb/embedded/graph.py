@@ -1,16 +1,16 @@
 """Storage of the practice commons: records, links and the log of transactions, in one SQLite database.
 
-Every thread has a connection of its own; writers take turns. The tables are read by the submission and the query
-service alike:
+Every thread has a connection of its own; writers take turns. The tables are read by the submission and the
+query service alike:
 
 ``node``
-    One row per record. ``props`` is a JSON object of the stored properties that have a value; ``id``, ``type``,
-    ``project_id``, ``submitter_id``, ``state`` and the two dates stand in columns of their own and not in ``props``
-    (a project keeps its ``code``, a program its ``name`` there).
-    ``seq`` is the order in which an unordered read gives the rows: an update moves a row to the end.
+    One row per record. ``props`` is a JSON object of the stored properties that have a value; ``id``,
+    ``type``, ``project_id``, ``submitter_id``, ``state`` and the two dates stand in columns of their own and
+    not in ``props`` (a project keeps its ``code``, a program its ``name`` there). ``seq`` is the order in
+    which an unordered read gives the rows: an update moves a row to the end.
 ``edge``
-    One row per link of a record. ``src`` is the child, which holds the link, ``dst`` the parent; ``name`` is the
-    link's name in the child's schema.
+    One row per link of a record. ``src`` is the child, which holds the link, ``dst`` the parent; ``name`` is
+    the link's name in the child's schema.
 ``transaction_log``, ``transaction_document``, ``transaction_snapshot``
     What was asked of the submission service, what it answered, and which records that changed.
 """
@@ -37,13 +37,15 @@ CREATE INDEX IF NOT EXISTS node_key ON node (type, project_id, submitter_key);
 CREATE INDEX IF NOT EXISTS node_id ON node (id);
 CREATE INDEX IF NOT EXISTS node_submitter ON node (type, submitter_id);
 CREATE TABLE IF NOT EXISTS edge (
-    src_type TEXT NOT NULL, src_id TEXT NOT NULL, name TEXT NOT NULL, dst_type TEXT NOT NULL, dst_id TEXT NOT NULL,
+    src_type TEXT NOT NULL, src_id TEXT NOT NULL, name TEXT NOT NULL,
+    dst_type TEXT NOT NULL, dst_id TEXT NOT NULL,
     UNIQUE (src_id, name, dst_id, src_type)
 );
 CREATE INDEX IF NOT EXISTS edge_back ON edge (dst_id, src_type, name);
 CREATE TABLE IF NOT EXISTS transaction_log (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    project_id TEXT NOT NULL, program TEXT NOT NULL, project TEXT NOT NULL, role TEXT NOT NULL, type TEXT NOT NULL,
+    project_id TEXT NOT NULL, program TEXT NOT NULL, project TEXT NOT NULL,
+    role TEXT NOT NULL, type TEXT NOT NULL,
     state TEXT NOT NULL, is_dry_run INTEGER NOT NULL, closed INTEGER NOT NULL DEFAULT 0, committed_by INTEGER,
     submitter TEXT, created_datetime TEXT NOT NULL, canonical_json TEXT NOT NULL DEFAULT '[]'
 );
@@ -108,7 +110,8 @@ class Graph:
         """Return this thread's connection; it is for reading, see :meth:`write`."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            # isolation_level None: transactions begin and end where we say so; close() may come from another thread
+            # isolation_level None: transactions begin and end where we say so; close() may come from another
+            # thread
             connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
             connection.execute(f"PRAGMA journal_mode = {'WAL' if self.wal else 'DELETE'}")
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -122,7 +125,7 @@ class Graph:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: committed at the end of the block, rolled back if the block raises. Writers take turns."""
+        """Begin a transaction: committed at the end of the block, rolled back if it raises."""
         with self._lock:
             connection = self.connection()
             connection.execute("BEGIN IMMEDIATE")
@@ -165,7 +168,7 @@ class Graph:
         return [{"id": id_, **json.loads(props)} for id_, props in rows]
 
     def projects(self, program: str | None = None) -> list[dict[str, Any]]:
-        """Projects of a program (or all): ``id``, ``state``, ``program``, ``dbgap`` of the program, properties."""
+        """List projects of a program, or all: ``id``, ``state``, ``program``, its ``dbgap``, properties."""
         rows = self.query(
             "SELECT p.id, p.state, p.props, q.props FROM node p"
             " JOIN edge e ON e.src_id = p.id AND e.name = 'programs'"

@@ -1,8 +1,8 @@
 """The data dictionary: reads the schemas that node types are defined by, and resolves their references.
 
-The schemas come from a folder of YAML files (the form that Gen3 dictionaries are written in), from one JSON document
-(the answer of ``/v0/submission/_dictionary/_all``), or, when nothing is named, from the files of the installed
-``gen3dictionary`` package, which is found but never imported.
+The schemas come from a folder of YAML files (the form that Gen3 dictionaries are written in), from one JSON
+document (the answer of ``/v0/submission/_dictionary/_all``), or, when nothing is named, from the files of the
+installed ``gen3dictionary`` package, which is found but never imported.
 """
 
 from __future__ import annotations
@@ -25,14 +25,40 @@ SUPPORTING = {
     "_settings.yaml": "_settings",
     "metaschema.yaml": "metaschema",
 }
-#: The order in which the recorded service lists the default dictionary's types; types of others follow by name.
-ORDER = (
-    "root data_release project slide read_group_qc program slide_image experimental_metadata treatment keyword"
-    " diagnosis slide_count demographic publication submitted_methylation clinical_test exposure"
-    " submitted_aligned_reads read_group case submitted_somatic_mutation submitted_copy_number"
-    " core_metadata_collection acknowledgement aligned_reads_index experiment family_history sample aliquot"
-    " submitted_unaligned_reads"
-).split()
+#: The order in which the recorded service lists the default dictionary's types; types of others follow by
+#: name.
+ORDER = [
+    "root",
+    "data_release",
+    "project",
+    "slide",
+    "read_group_qc",
+    "program",
+    "slide_image",
+    "experimental_metadata",
+    "treatment",
+    "keyword",
+    "diagnosis",
+    "slide_count",
+    "demographic",
+    "publication",
+    "submitted_methylation",
+    "clinical_test",
+    "exposure",
+    "submitted_aligned_reads",
+    "read_group",
+    "case",
+    "submitted_somatic_mutation",
+    "submitted_copy_number",
+    "core_metadata_collection",
+    "acknowledgement",
+    "aligned_reads_index",
+    "experiment",
+    "family_history",
+    "sample",
+    "aliquot",
+    "submitted_unaligned_reads",
+]
 
 
 class SchemaError(Exception):
@@ -111,14 +137,14 @@ class Schemas:
         return next((link for link in self.links_of(node) if link.name == name), None)
 
     def unique_keys(self, node: str) -> list[list[str]]:
-        """Sets of properties that tell records of this type apart, the id left out."""
+        """Return the sets of properties that tell records of this type apart, the id left out."""
         if node not in self._unique:
             listed = self.nodes[node].get("uniqueKeys") or ()
             self._unique[node] = [list(keys) for keys in listed if "id" not in keys]
         return self._unique[node]
 
     def stored(self, node: str) -> dict[str, dict[str, Any]]:
-        """Return the stored properties (all but links, id and type) with their schemas, in the schema's order."""
+        """Return the stored properties (all but links, id and type) with their schemas, in their order."""
         if node not in self._stored:
             left_out = {link.name for link in self.links_of(node)} | {"id", "type"}
             properties = self.nodes[node].get("properties") or {}
@@ -134,7 +160,7 @@ class Schemas:
         return str(self.nodes[node].get("category")) in ("data_file", "metadata_file", "index_file")
 
     def nullable(self, node: str) -> dict[str, Any]:
-        """Return the schema that submissions are checked with: properties that are not required may be null too."""
+        """Return the schema that submissions are checked with: what is not required may be null too."""
         if node not in self._nullable:
             schema = deepcopy(self.nodes[node])
             required = set(schema.get("required") or ())
@@ -152,8 +178,9 @@ def load(source: str | Path | None = None) -> Schemas:
     Parameters
     ----------
     source
-        A folder of ``*.yaml`` schemas, or a JSON file with the answer of ``_dictionary/_all`` (or one schema per YAML
-        file name). None means the default Gen3 dictionary, from the files of the ``gen3dictionary`` package.
+        A folder of ``*.yaml`` schemas, or a JSON file with the answer of ``_dictionary/_all`` (or one schema
+        per YAML file name). None means the default Gen3 dictionary, from the files of the ``gen3dictionary``
+        package.
 
     Raises
     ------
@@ -196,7 +223,8 @@ def _read_folder(folder: Path) -> dict[str, Any]:
     raw = {}
     for path in sorted(folder.glob("*.yaml")):
         try:
-            raw[path.name] = yaml.load(path.read_text(encoding="utf-8"), Loader=_loader())  # noqa: S506 - a safe loader
+            text = path.read_text(encoding="utf-8")
+            raw[path.name] = yaml.load(text, Loader=_loader())  # noqa: S506 - a safe loader
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise SchemaError(f"The schema {path} cannot be read: {error}") from error
     return raw
@@ -255,7 +283,7 @@ class _Resolver:
         return value
 
     def as_used(self, file: str) -> Any:
-        """A supporting document as it is published: only those of its parts are resolved that a node refers to."""
+        """Return a supporting document as published: parts that a node refers to are resolved."""
         document = deepcopy(self.raw[file])
         for (base, steps), resolved in self.used.items():
             if base == file and steps:
@@ -319,5 +347,5 @@ def _allow_null(prop: dict[str, Any]) -> None:
 
 
 def class_name(node: str) -> str:
-    """Name of a type as the services' messages have it: ``core_metadata_collection`` → ``CoreMetadataCollection``."""
+    """Name a type as messages do: ``core_metadata_collection`` becomes ``CoreMetadataCollection``."""
     return "".join(part.capitalize() for part in node.split("_"))

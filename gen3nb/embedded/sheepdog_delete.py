@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .graph import chunked, marks
+from .graph import now
 from .schemas import Schemas
 from .sheepdog_documents import UserError
 from .sheepdog_entities import Entity
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 ALLOWED_STATES = (None, "validated", "live", "uploaded", "md5summed", "invalid", "error")
 ALLOWED_FILE_STATES = (None, "registered")
 DEPEND = (
-    "Unable to delete entity because at least {} other(s) directly or indirectly depend on it. You can only delete"
-    " this entity by deleting its dependents prior to, or during the same transaction as this one."
+    "Unable to delete entity because at least {} other(s) directly or indirectly depend on it. You can only"
+    " delete this entity by deleting its dependents prior to, or during the same transaction as this one."
 )
 
 
@@ -28,8 +28,8 @@ DEPEND = (
 class Deletion:
     """What a request asks to delete.
 
-    ``marking`` only marks records as to be deleted (an administrator's request), ``fields`` clears properties instead
-    of deleting records.
+    ``marking`` only marks records as to be deleted (an administrator's request), ``fields`` clears properties
+    instead of deleting records.
     """
 
     facts: dict[str, Any]
@@ -130,7 +130,10 @@ def _test_state(entity: Entity, schemas: Schemas) -> None:
     props = entity.record.props if entity.record else {}
     state = props.get("state")
     if state == "submitted":
-        words = "This node has been submitted. Deletion is disallowed for submitted entities. This node must be redacted."
+        words = (
+            "This node has been submitted. Deletion is disallowed for submitted entities. This node must be"
+            " redacted."
+        )
         entity.error(words, ["state"], "INVALID_PERMISSIONS")
     elif state not in ALLOWED_STATES:
         words = f"Unable to delete entity because it is in state '{state}'."
@@ -138,9 +141,9 @@ def _test_state(entity: Entity, schemas: Schemas) -> None:
     file_state = props.get("file_state")
     if "file_state" in schemas.stored(str(entity.type)) and file_state not in ALLOWED_FILE_STATES:
         words = (
-            f"This node has file_state '{file_state}'. Deletion is disallowed for entities that have raw data "
-            "uploaded to the GDC.  In order to delete this node you must first delete the raw data with the Data "
-            "Transfer Tool."
+            f"This node has file_state '{file_state}'. Deletion is disallowed for entities that have raw "
+            "data uploaded to the GDC.  In order to delete this node you must first delete the raw data with "
+            "the Data Transfer Tool."
         )
         entity.error(words, ["file_state"], "INVALID_PERMISSIONS")
 
@@ -157,7 +160,7 @@ class Dependents:
         self.gone: set[tuple[str, str]] = set()
 
     def of(self, place: tuple[str, str]) -> list[tuple[str, str]]:
-        """Return dependents of a record: one child, one child of that, and so on, as the service looks no further."""
+        """Return dependents of a record: one child, one child of that, and so on."""
         rows = self.db.execute(
             "SELECT src_type, src_id FROM edge WHERE dst_id = ? AND dst_type = ? ORDER BY rowid",
             (place[1], place[0]),
@@ -196,18 +199,13 @@ def _carry_out(job: Deletion, session: Session) -> None:
     if job.fields:
         _clear(job, records, session)
         return
-    for some in chunked([record.id for record in records]):
-        kinds = sorted({record.type for record in records})
-        places = (*some, *kinds)
-        within = f"IN ({marks(some)}) AND {{}} IN ({marks(kinds)})"
-        session.db.execute(f"DELETE FROM node WHERE id {within.format('type')}", places)
-        session.db.execute(f"DELETE FROM edge WHERE src_id {within.format('src_type')}", places)
-        session.db.execute(f"DELETE FROM edge WHERE dst_id {within.format('dst_type')}", places)
+    places = [(record.id, record.type) for record in records]
+    session.db.executemany("DELETE FROM node WHERE id = ? AND type = ?", places)
+    session.db.executemany("DELETE FROM edge WHERE src_id = ? AND src_type = ?", places)
+    session.db.executemany("DELETE FROM edge WHERE dst_id = ? AND dst_type = ?", places)
 
 
 def _clear(job: Deletion, records: list[Record], session: Session) -> None:
-    from .graph import now
-
     for record in records:
         schema = session.schemas.nodes[record.type]
         for name in job.fields:

@@ -77,7 +77,8 @@ def python_types(schema: dict[str, Any]) -> tuple[type, ...]:
     return tuple(kind for name in listed for kind in PYTHON_TYPES.get(name, (str,)))
 
 
-# -- JSON ------------------------------------------------------------------------------------------------------
+# -- JSON
+# ------------------------------------------------------------------------------------------------------
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -105,7 +106,8 @@ def parse_json(text: str) -> Any:
     Raises
     ------
     UserError
-        In the words of the parser that the service uses (simplejson), whose offsets are those of Python's own.
+        In the words of the parser that the service uses (simplejson), whose offsets are those of Python's
+        own.
     """
     text = text.removeprefix("\ufeff")
     try:
@@ -170,14 +172,15 @@ def parse_document(body: bytes) -> Any:
     return parsed
 
 
-# -- tables ----------------------------------------------------------------------------------------------------
+# -- tables
+# ----------------------------------------------------------------------------------------------------
 
 
 def parse_table(text: str, kind: str, schemas: Schemas) -> list[dict[str, Any]]:
     """Turn the rows of a TSV or CSV text into records.
 
-    Rows whose type is empty or unknown are left out without a word, as the service does; so is what follows one of
-    Unicode's line breaks in a cell.
+    Rows whose type is empty or unknown are left out without a word, as the service does; so is what follows
+    one of Unicode's line breaks in a cell.
 
     Raises
     ------
@@ -251,7 +254,7 @@ class _RowReader:
 
 
 def converted(schema: dict[str, Any], text: str) -> Any:
-    """Turn a cell into a value of the first type that its property may have; the text itself if that fails."""
+    """Turn a cell into a value of the first type that its property may have; leave it text if that fails."""
     kind = python_types(schema)[0]
     try:
         if kind is bool:

@@ -1,7 +1,7 @@
 """Submitted documents on their way to becoming records: found or made, filled, linked, checked.
 
-The steps, their order and their words are the submission service's own. Some of what they do is odd; that is the
-point of a practice commons.
+The steps, their order and their words are the submission service's own. Some of what they do is odd; that is
+the point of a practice commons.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Maker:
     # -- records -------------------------------------------------------------------------------------------
 
     def prefetch(self, entities: list[Entity]) -> None:
-        """Look up in a few queries what :meth:`instantiate` will ask for, and read the links of what is there."""
+        """Look up in a few queries what :meth:`instantiate` will ask for."""
         wanted = []
         for entity in entities:
             if entity.type is None:
@@ -216,7 +216,8 @@ class Maker:
                 if present is None:
                     record.props[name] = self.defaults(record.type).get(name)
                 elif present != value:
-                    words = f"Key '{name}' is a system property and cannot be updated from '{present}' to '{value}'"
+                    words = f"Key '{name}' is a system property and cannot be updated from "
+                    words += f"'{present}' to '{value}'"
                     entity.error(words, [name], "INVALID_PERMISSIONS")
             else:
                 record.props[name] = value

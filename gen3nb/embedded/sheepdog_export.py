@@ -1,7 +1,7 @@
 """Export: records as TSV, CSV or JSON, by type or by id; entities and manifests.
 
-The export of a type joins a type with all its links and merges neighbouring rows of one record, as the service does,
-with what follows from that for types that have links of two kinds.
+The export of a type joins a type with all its links and merges neighbouring rows of one record, as the
+service does, with what follows from that for types that have links of two kinds.
 """
 
 from __future__ import annotations
@@ -22,6 +22,17 @@ from .sheepdog_records import SELECT, Record, loaded
 from .sheepdog_templates import columns, pretty
 
 PAGE = 500
+
+#: Link → what is shown of each of its targets.
+Links = dict[str, list[dict[str, Any]]]
+
+
+PARENTS = (
+    "SELECT e.src_id, e.name, n.id, n.submitter_id, n.props, n.type FROM edge e"
+    " JOIN node n ON n.id = e.dst_id AND n.type = e.dst_type "
+)
+CHILDREN = "SELECT DISTINCT src_id FROM edge "
+NOTHING: list[Any] = [None]
 
 
 class Cut(Exception):
@@ -59,7 +70,8 @@ class LabelExport:
         Raises
         ------
         Cut
-            Where the service's stream breaks off: a format that it cannot write, or a join that it cannot make.
+            Where the service's stream breaks off: a format that it cannot write, or a join that it cannot
+            make.
         """
         yield '{ "data": [' if self.kind == "json" else "\t".join(self.plain + self.linked) + "\n"
         if not self.joinable:
@@ -81,7 +93,7 @@ class LabelExport:
 
     # -- rows ----------------------------------------------------------------------------------------------
 
-    def _pages(self) -> Iterator[list[tuple[Record, dict[str, list[dict[str, Any]]]]]]:
+    def _pages(self) -> Iterator[list[tuple[Record, Links]]]:
         names = [link.name for link in self.schemas.links_of(self.node)]
         with self.graph.snapshot() as db:
             ids = self._ordered_ids(db, names[-1] if names else None)
@@ -89,22 +101,23 @@ class LabelExport:
             for some in chunked(ids, PAGE):
                 records = self._records(db, some)
                 rows = []
-                for record in records:
-                    combined = self._combined(record, names)
-                    if len(names) > 1 and len(combined) > 1 and not record.links.get(names[-1]):
-                        # without the last link, by which rows are ordered, those of one record do not come together
+                for record, links in records:
+                    combined = self._combined(links, names)
+                    if len(names) > 1 and len(combined) > 1 and not links.get(names[-1]):
+                        # without the last link, by which rows are ordered, those of one record do not come
+                        # together
                         later.append(record.id)
                         combined = combined[:1]
                     rows.append((record, self._merged(combined)))
                 yield rows
             for some in chunked(later, PAGE):
                 rows = []
-                for record in self._records(db, some):
-                    rows.append((record, self._merged(self._combined(record, names)[1:])))
+                for record, links in self._records(db, some):
+                    rows.append((record, self._merged(self._combined(links, names)[1:])))
                 yield rows
 
     def _ordered_ids(self, db: Any, last: str | None) -> list[str]:
-        """Return the ids in the order of rows: by id where the last link is given, then the others as they are stored."""
+        """Return the ids in the order of rows: by id where the last link is given, then as stored."""
         if last is None:
             rows = db.execute(
                 "SELECT id FROM node WHERE type = ? AND project_id = ? ORDER BY seq",
@@ -119,19 +132,19 @@ class LabelExport:
         )
         return [row[0] for row in rows]
 
-    def _records(self, db: Any, ids: list[str]) -> list[Record]:
-        rows = db.execute(f"{SELECT}WHERE type = ? AND id IN ({marks(ids)})", (self.node, *ids))
-        records = {row[1]: loaded(row) for row in rows}
-        add_links(db, records, self.node)
-        return [records[id_] for id_ in ids]
+    def _records(self, db: Any, ids: list[str]) -> list[tuple[Record, Links]]:
+        condition = f"WHERE type = ? AND id IN ({marks(ids)})"
+        records = {row[1]: loaded(row) for row in db.execute(SELECT + condition, (self.node, *ids))}
+        links = parents_of(db, ids, self.node)
+        return [(records[id_], links.get(id_, {})) for id_ in ids]
 
-    def _combined(self, record: Record, names: list[str]) -> list[tuple[Any, ...]]:
+    def _combined(self, links: Links, names: list[str]) -> list[tuple[Any, ...]]:
         """Return the rows of a join: every target of one link with every target of the others."""
-        return list(product(*(record.links.get(name) or [None] for name in names)))
+        return list(product(*[links.get(name) or NOTHING for name in names]))
 
-    def _merged(self, combined: list[tuple[Any, ...]]) -> dict[str, list[dict[str, Any]]]:
+    def _merged(self, combined: list[tuple[Any, ...]]) -> Links:
         names = {link.name: place for place, link in enumerate(self.schemas.links_of(self.node))}
-        found: dict[str, list[dict[str, Any]]] = {}
+        found: Links = {}
         for row in combined:
             for name, titles_of in groupby(self.linked, lambda title: title.split(".", 1)[0]):
                 target = row[names[name]]
@@ -142,7 +155,7 @@ class LabelExport:
 
     # -- writing -------------------------------------------------------------------------------------------
 
-    def _as_json(self, record: Record, links: dict[str, list[dict[str, Any]]]) -> str:
+    def _as_json(self, record: Record, links: Links) -> str:
         found = {name: record.props.get(name) for name in self.plain if name not in ("type", "id")}
         found = {name: value for name, value in found.items() if value is not None}
         found.update(links)
@@ -151,7 +164,7 @@ class LabelExport:
         found["type"] = record.type
         return json.dumps(found)
 
-    def _as_line(self, record: Record, links: dict[str, list[dict[str, Any]]]) -> str:
+    def _as_line(self, record: Record, links: Links) -> str:
         cells = [_cell(_value(record, name)) for name in self.plain]
         return (
             DELIMITERS[self.kind].join(cells + link_cells(links, self.linked, LINK_DELIMITERS[self.kind]))
@@ -159,19 +172,17 @@ class LabelExport:
         )
 
 
-def add_links(db: Any, records: dict[str, Record], node: str) -> None:
-    """Read the targets of records' links: what a record shows of its parents."""
-    for some in chunked(records):
-        rows = db.execute(
-            "SELECT e.src_id, e.name, n.id, n.submitter_id, n.props, n.type FROM edge e"
-            f" JOIN node n ON n.id = e.dst_id AND n.type = e.dst_type WHERE e.src_id IN ({marks(some)})"
-            " AND e.src_type = ? ORDER BY e.rowid",
-            (*some, node),
-        )
+def parents_of(db: Any, ids: list[str], node: str) -> dict[str, Links]:
+    """Read what records of one type show of their parents, by id and link."""
+    found: dict[str, Links] = {}
+    for some in chunked(ids):
+        condition = f"WHERE e.src_id IN ({marks(some)}) AND e.src_type = ? ORDER BY e.rowid"
+        rows = db.execute(PARENTS + condition, (*some, node))
         for src, name, id_, submitter, props, kind in rows:
             about = json.loads(props) if kind in ("project", "program") else {}
-            target: Any = {**about, "id": id_, "submitter_id": submitter, "props": props}
-            records[src].links.setdefault(name, []).append(target)
+            target = {**about, "id": id_, "submitter_id": submitter, "props": props}
+            found.setdefault(src, {}).setdefault(name, []).append(target)
+    return found
 
 
 def _shown(target: dict[str, Any], keys: list[str]) -> dict[str, Any]:
@@ -199,7 +210,7 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def link_cells(links: dict[str, list[dict[str, Any]]], linked: list[str], delimiter: str) -> list[str]:
+def link_cells(links: Links, linked: list[str], delimiter: str) -> list[str]:
     """Return the cells of link columns: the keys of all targets, joined."""
     cells = []
     for title in linked:
@@ -222,6 +233,7 @@ class IdExport:
         self.records = self._find(_parse_ids(ids))
         if options.get("with_children"):
             self._add_children(options.get("category"))
+        self.links = links_of(graph, self.records)
 
     def _find(self, ids: list[str]) -> list[Record]:
         found = [
@@ -237,7 +249,8 @@ class IdExport:
         while waiting:
             some = waiting[:PAGE]
             waiting = waiting[PAGE:]
-            rows = self.graph.query(f"SELECT DISTINCT src_id FROM edge WHERE dst_id IN ({marks(some)})", some)
+            condition = f"WHERE dst_id IN ({marks(some)})"
+            rows = self.graph.query(CHILDREN + condition, some)
             fresh = [row[0] for row in rows if row[0] not in seen]
             seen.update(fresh)
             waiting += fresh
@@ -263,7 +276,7 @@ class IdExport:
             for name, titles_of in groupby(linked, lambda title: title.split(".", 1)[0]):
                 keys = [title.split(".", 1)[1] for title in titles_of]
                 shown = ["node_id" if key == "id" else key for key in keys]
-                targets: list[Any] = record.links.get(name, [])
+                targets = self.links.get(record.id, {}).get(name, [])
                 document[name] = [dict.fromkeys(shown) | _shown(target, keys) for target in targets]
             document.update({name: _value(record, name) for name in plain})
             found.append(document)
@@ -296,14 +309,19 @@ def _parse_ids(ids: Any) -> list[str]:
 
 
 def by_ids(graph: Graph, ids: list[str]) -> list[Record]:
-    """Find records of any project by id, with their links."""
-    db = graph.connection()
+    """Find records of any project by id."""
     found: list[Record] = []
     for some in chunked(dict.fromkeys(ids)):
-        rows = db.execute(f"{SELECT}WHERE id IN ({marks(some)}) ORDER BY seq", some).fetchall()
+        rows = graph.query(SELECT + f"WHERE id IN ({marks(some)}) ORDER BY seq", some)
         found += [loaded(row) for row in rows]
-    for node in {record.type for record in found}:
-        add_links(db, {record.id: record for record in found if record.type == node}, node)
+    return found
+
+
+def links_of(graph: Graph, records: list[Record]) -> dict[str, Links]:
+    """Read what records of any types show of their parents, by id and link."""
+    found: dict[str, Links] = {}
+    for node in dict.fromkeys(record.type for record in records):
+        found.update(parents_of(graph.connection(), [one.id for one in records if one.type == node], node))
     return found
 
 
@@ -320,19 +338,16 @@ def entities(graph: Graph, schemas: Schemas, ids: list[str]) -> list[dict[str, A
     if missing:
         raise UserError(f"Not found: {', '.join(missing)}")
     answers = []
+    links = links_of(graph, found)
     for record in found:
         props: dict[str, Any] = {name: record.props.get(name) for name in schemas.stored(record.type)}
         props.update(id=record.id, type=record.type)
-        for name, targets in record.links.items():
-            props[name] = [{"id": one["id"], "submitter_id": one["submitter_id"]} for one in _dicts(targets)]
+        for name, targets in links.get(record.id, {}).items():
+            props[name] = [{"id": one["id"], "submitter_id": one["submitter_id"]} for one in targets]
         project_id = record.props.get("project_id")
         program, _, project = project_id.partition("-") if project_id else (None, "", None)
         answers.append({"program": program, "project": project, "properties": dict(sorted(props.items()))})
     return answers
-
-
-def _dicts(targets: list[Any]) -> list[dict[str, Any]]:
-    return targets
 
 
 def manifest(graph: Graph, schemas: Schemas, project_id: str, ids: list[str]) -> str:

@@ -80,9 +80,9 @@ class FileMaker(Maker):
         state = record.props.get("file_state")
         if "file_state" in self.schemas.stored(record.type) and state not in UPDATABLE:
             words = (
-                f"This file is already in file_state '{state}' and cannot be updated. The raw data exists in the "
-                "file storage and modifying the Entity now is unsafe and may cause problems for any processes or "
-                "users consuming this data."
+                f"This file is already in file_state '{state}' and cannot be updated. The raw data exists in "
+                "the file storage and modifying the Entity now is unsafe and may cause problems for any "
+                "processes or users consuming this data."
             )
             entity.error(words, ["file_state"], "INVALID_PERMISSIONS")
         if self._has_object_id(entity) and not file.object_id:
@@ -126,7 +126,8 @@ class FileMaker(Maker):
         if document is None:
             words = f"Provided object_id {file.object_id} does not match any indexed file."
         elif not document["hashes"] or not document["size"]:
-            words = f"Indexed file of id {file.object_id} is not ready for metadata submission yet (no hashes and size)."
+            words = f"Indexed file of id {file.object_id} is not ready for metadata submission yet"
+            words += " (no hashes and size)."
         elif not (hashes or {}).items() <= document["hashes"].items() or size != document["size"]:
             words = (
                 f"Provided hash ({hashes}) and size ({size}) do not match those of indexed file of id "
@@ -153,9 +154,9 @@ class FileMaker(Maker):
             entity.error(words, [], "INVALID_VALUE")
         elif file.by_hash["did"] != file.by_did["did"]:
             words = (
-                f"Provided id for indexed file {file.by_did['did']} does not match the id for the file discovered in "
-                f"the index by hash/size (id: {file.by_hash['did']}). Updating a previous index with new file is "
-                "currently NOT SUPPORTED."
+                f"Provided id for indexed file {file.by_did['did']} does not match the id for the file "
+                f"discovered in the index by hash/size (id: {file.by_hash['did']}). Updating a previous "
+                "index with new file is currently NOT SUPPORTED."
             )
             entity.error(words, [], "INVALID_VALUE")
         elif not self._has_object_id(entity):
@@ -171,8 +172,9 @@ class FileMaker(Maker):
         if by_did == found[0].id and by_hash == found[0].id:
             return True
         words = (
-            "Graph ID and index file ID found in index service do not match, which is currently not permitted. "
-            f"Graph ID: {found[0].id}. Index ID: {by_hash}. Index ID found using hash/size: {by_did}."
+            "Graph ID and index file ID found in index service do not match, which is currently "
+            f"not permitted. Graph ID: {found[0].id}. Index ID: {by_hash}. "
+            f"Index ID found using hash/size: {by_did}."
         )
         entity.error(words, [], "NOT_UNIQUE")
         return False
@@ -180,7 +182,7 @@ class FileMaker(Maker):
     # -- when records are written --------------------------------------------------------------------------
 
     def register(self, entity: Entity) -> None:
-        """Tell the index about the file of an entity; this happens before links are checked, and in dry runs too."""
+        """Tell the index about the file of an entity; before links are checked, and in dry runs too."""
         file: File | None = entity.file
         record = entity.record
         if file is None or record is None:
@@ -229,8 +231,9 @@ class FileMaker(Maker):
         if uploader:
             if uploader != self.username:
                 words = (
-                    f"Failed to update acl and uploader fields in indexd: current uploader ({self.username}) is not "
-                    f"original file uploader ({uploader}) and/or acl ({document.get('acl')}) is not empty."
+                    "Failed to update acl and uploader fields in indexd: current uploader "
+                    f"({self.username}) is not original file uploader ({uploader}) "
+                    f"and/or acl ({document.get('acl')}) is not empty."
                 )
                 entity.error(words, [], "INVALID_VALUE")
             else:

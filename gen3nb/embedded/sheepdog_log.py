@@ -77,7 +77,8 @@ class Log:
             if entity.record is not None
         ]
         self.db.executemany(
-            "INSERT INTO transaction_snapshot (transaction_id, entity_id, entity_type, action, old_props, new_props)"
+            "INSERT INTO transaction_snapshot"
+            " (transaction_id, entity_id, entity_type, action, old_props, new_props)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             rows,
         )

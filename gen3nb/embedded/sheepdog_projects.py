@@ -60,7 +60,7 @@ def create_program(state: State, document: dict[str, Any]) -> dict[str, Any]:
 
 def create_project(
     state: State, program: dict[str, Any], document: dict[str, Any], path: str, username: str
-) -> Any:
+) -> dict[str, Any]:
     """Register a project, or change its properties; its schema is not asked."""
     kind = document.get("type")
     if kind and kind != "project":
@@ -138,15 +138,16 @@ def delete_project(graph: Graph, project: dict[str, Any], username: str) -> None
         db.execute("DELETE FROM edge WHERE src_id = ? AND src_type = 'project'", (project["id"],))
 
 
-# -- states ----------------------------------------------------------------------------------------------------
+# -- states
+# ----------------------------------------------------------------------------------------------------
 
 
 def require_state(project: dict[str, Any], states: tuple[str, ...], path: str) -> None:
     """Refuse a request that the project's state does not allow."""
     if project["state"] not in states:
         raise UserError(
-            f"Project is in state '{project['state']}', which prevents {path}. In order to perform this action, the"
-            f" project must be in state <{' or '.join(states)}>."
+            f"Project is in state '{project['state']}', which prevents {path}. In order to perform this"
+            f" action, the project must be in state <{' or '.join(states)}>."
         )
 
 
@@ -214,7 +215,8 @@ def _finish(log: Log, answer: dict[str, Any]) -> None:
     log.state(SUCCEEDED if answer["success"] else FAILED)
 
 
-# -- transactions ----------------------------------------------------------------------------------------------
+# -- transactions
+# ----------------------------------------------------------------------------------------------
 
 FACTS = (
     "id",
@@ -231,7 +233,8 @@ FACTS = (
 
 def transaction(graph: Graph, id_: int) -> dict[str, Any] | None:
     """Return the entry of a transaction in the log, or None."""
-    rows = graph.query(f"SELECT {', '.join(FACTS)} FROM transaction_log WHERE id = ?", (id_,))
+    columns = ", ".join(FACTS)
+    rows = graph.query(f"SELECT {columns} FROM transaction_log WHERE id = ?", (id_,))  # noqa: S608 - fixed names
     return dict(zip(FACTS, rows[0], strict=True)) if rows else None
 
 

@@ -14,6 +14,10 @@ from .sheepdog_documents import python_types
 #: Properties that stand in columns of their own.
 COLUMNS = ("project_id", "submitter_id", "state", "created_datetime", "updated_datetime")
 SELECT = "SELECT type, id, project_id, submitter_id, submitter_key, props, state, created, updated FROM node "
+LINKS = (
+    "SELECT e.src_type, e.src_id, e.name, e.dst_type, e.dst_id, n.project_id FROM edge e"
+    " LEFT JOIN node n ON n.id = e.dst_id AND n.type = e.dst_type "
+)
 USUAL_KEYS = (["project_id", "submitter_id"], ["submitter_id", "project_id"])
 
 Keys = tuple[tuple[Any, ...], ...]
@@ -44,7 +48,7 @@ class Record:
 
     @property
     def target(self) -> Target:
-        """This record as the target of a link."""
+        """The record as the target of a link."""
         return Target(self.type, self.id, self.props.get("project_id"), self.props.get("code"))
 
     @property
@@ -130,12 +134,7 @@ class Session:
         """Read the links of stored records."""
         waiting = {record.id: record for record in records if not record.new}
         for some in chunked(waiting):
-            rows = self.db.execute(
-                "SELECT e.src_type, e.src_id, e.name, e.dst_type, e.dst_id, n.project_id FROM edge e"
-                " LEFT JOIN node n ON n.id = e.dst_id AND n.type = e.dst_type"
-                f" WHERE e.src_id IN ({marks(some)}) ORDER BY e.rowid",
-                some,
-            )
+            rows = self.db.execute(LINKS + f"WHERE e.src_id IN ({marks(some)}) ORDER BY e.rowid", some)
             for src_type, src_id, name, dst_type, dst_id, project_id in rows:
                 record = self.known.get((src_type, src_id)) or waiting[src_id]
                 if record.type == src_type:
@@ -146,8 +145,8 @@ class Session:
     ) -> list[Record]:
         """Find records by id and unique keys, as the service does; at most two.
 
-        Keys are left out of the question as soon as one of their values is empty, and without any the question is
-        for all records of the type. With ``fresh``, records of this transaction count as well.
+        Keys are left out of the question as soon as one of their values is empty, and without any the
+        question is for all records of the type. With ``fresh``, records of this transaction count as well.
         """
         if id_ is None and not keys:
             return []
@@ -254,7 +253,7 @@ def _row(record: Record, moment: str) -> tuple[Any, ...]:
 
 
 def further_key(name: str) -> str:
-    """SQL for a unique key that has no column of its own, as it is compared."""
+    """Write SQL for a unique key that has no column of its own, as it is compared."""
     quoted = name.replace("'", "''").replace('"', "")
     return f"""lower(json_extract(props, '$."{quoted}"'))"""
 

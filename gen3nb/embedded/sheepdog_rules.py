@@ -1,7 +1,7 @@
 """Checks of submitted records against their schemas, in python jsonschema's words.
 
-A quick check, made once per node type, says whether a record is surely valid. Only where it cannot say so does
-jsonschema itself look, and finds the words.
+A quick check, made once per node type, says whether a record is surely valid. Only where it cannot say so
+does jsonschema itself look, and finds the words.
 """
 
 from __future__ import annotations
@@ -25,9 +25,36 @@ RFC3339 = re.compile(
 )
 #: Keywords that assert something; all others only describe.
 ASSERTING = frozenset(
-    "$ref additionalItems additionalProperties allOf anyOf dependencies enum exclusiveMaximum exclusiveMinimum"
-    " format items maxItems maxLength maxProperties maximum minItems minLength minProperties minimum multipleOf"
-    " not oneOf pattern patternProperties properties required type uniqueItems".split()
+    [
+        "$ref",
+        "additionalItems",
+        "additionalProperties",
+        "allOf",
+        "anyOf",
+        "dependencies",
+        "enum",
+        "exclusiveMaximum",
+        "exclusiveMinimum",
+        "format",
+        "items",
+        "maxItems",
+        "maxLength",
+        "maxProperties",
+        "maximum",
+        "minItems",
+        "minLength",
+        "minProperties",
+        "minimum",
+        "multipleOf",
+        "not",
+        "oneOf",
+        "pattern",
+        "patternProperties",
+        "properties",
+        "required",
+        "type",
+        "uniqueItems",
+    ]
 )
 TYPES: dict[str, Check] = {
     "string": lambda value: isinstance(value, str),
@@ -178,7 +205,8 @@ def _items(check: Check) -> Check:
 
 
 def _any(schemas: list[Mapping[str, Any]], formats: FormatChecker) -> Check:
-    # an object is the usual form of a link and a list comes first in the schemas: the last check is tried first
+    # an object is the usual form of a link and a list comes first in the schemas: the last check is tried
+    # first
     checks = [compiled(schema, formats) for schema in reversed(schemas)]
     return lambda value: any(check(value) for check in checks)
 

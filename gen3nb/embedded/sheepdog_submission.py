@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 BROKEN = "Internal server error. Sorry, something unexpected went wrong!"
 DRY_RUN = (
-    "Transaction would have been successful. User selected dry run option, transaction aborted, no data written to"
-    " database."
+    "Transaction would have been successful. User selected dry run option, transaction aborted, no data"
+    " written to database."
 )
 
 
@@ -125,7 +125,8 @@ class Submitter:
         self.schemas: Schemas = state.schemas
         self.rules = Rules(state.schemas)
         try:
-            # of what the database refuses, the service knows the words for the types of its own dictionary only
+            # of what the database refuses, the service knows the words for the types of its own dictionary
+            # only
             self.worded = set(load().nodes)
         except SchemaError:
             self.worded = set()
@@ -277,7 +278,7 @@ class Submitter:
 
 
 def taken(fresh: list[Entity], session: Session) -> bool:
-    """Whether the database would refuse new records: an id or unique key is stored already, or comes twice."""
+    """Whether the database would refuse new records: an id or unique key is stored, or comes twice."""
     records = [entity.record for entity in fresh if entity.record is not None]
     given = [entity.record.id for entity in fresh if entity.doc.get("id") and entity.record is not None]
     seen: set[Any] = {(record.type, record.id) for record in session.by_ids(given)} if given else set()
@@ -297,7 +298,7 @@ def taken(fresh: list[Entity], session: Session) -> bool:
 
 
 def storable(documents: list[Any]) -> str | None:
-    """Return the documents as JSON text, or None if the database cannot hold them: NUL, lone surrogates, NaN."""
+    """Return the documents as JSON, or None if the database cannot hold them: NUL, lone surrogates, NaN."""
     try:
         text = json.dumps(documents, ensure_ascii=False, allow_nan=False)
         text.encode("utf-8")
