@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from gen3nb.accessor import of
 from gen3nb.errors import IntegrityError, MissingExtra
+from gen3nb.launch import sandbox
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -198,12 +200,12 @@ def plant_mistakes(demographic: pd.DataFrame) -> pd.DataFrame:
     """
     spoilt = demographic.copy()
     spoilt["year_of_birth"] = pd.Series([None] * len(spoilt), index=spoilt.index, dtype="object")
-    place = {name: spoilt.columns.get_loc(name) for name in spoilt.columns}
-    spoilt.iloc[12:53, place["gender"]] = "F"
-    spoilt.iloc[100, place["ethnicity"]] = "not reported "
-    spoilt.iloc[117, place["year_of_birth"]] = "19?3"
-    spoilt.iloc[683, place["cases.submitter_id"]] = "GBSG2-0684"
-    spoilt.iloc[685, place["submitter_id"]] = str(spoilt.iloc[684, place["submitter_id"]]).upper()
+    at = spoilt.index
+    spoilt.loc[at[12:53], "gender"] = "F"
+    spoilt.loc[at[100], "ethnicity"] = "not reported "
+    spoilt.loc[at[117], "year_of_birth"] = "19?3"
+    spoilt.loc[at[683], "cases.submitter_id"] = "GBSG2-0684"
+    spoilt.loc[at[685], "submitter_id"] = str(spoilt.loc[at[684], "submitter_id"]).upper()
     return spoilt
 
 
@@ -378,11 +380,9 @@ def run(output: Path, *, commons: Commons | None = None, say: Callable[[Any], No
     IntegrityError
         A median differs from that of the trial's file.
     """
-    import gen3nb
-
     if commons is None:
         say("Starting a practice commons on this machine (no account, no internet) …")
-        with gen3nb.sandbox() as practice:
+        with sandbox() as practice:
             return run(output, commons=practice, say=say)
     output.mkdir(parents=True, exist_ok=True)
     table, frames = patients(), records()
@@ -396,7 +396,7 @@ def run(output: Path, *, commons: Commons | None = None, say: Callable[[Any], No
     say("A spreadsheet with planted mistakes, checked before anything is sent:")
     others = {node: frame for node, frame in frames.items() if node != "demographic"}
     spoilt = plant_mistakes(frames["demographic"])
-    checked = gen3nb.of(spoilt).validate("demographic", commons=commons, project=None, others=others)
+    checked = of(spoilt).validate("demographic", commons=commons, project=None, others=others)
     say(checked.summary)
 
     say(f"Submitting to {PROJECT} at {commons.endpoint} …")
@@ -414,6 +414,6 @@ def run(output: Path, *, commons: Commons | None = None, say: Callable[[Any], No
     curves(found).savefig(figure, dpi=150)
     constants().to_csv(output / "constants.tsv", sep="\t", index=False)
     for node, frame in frames.items():
-        gen3nb.of(frame).to_tsv(output / f"{node}.tsv", node=node)
+        of(frame).to_tsv(output / f"{node}.tsv", node=node)
     say(f"The figure: {figure}")
     return figure

@@ -9,6 +9,7 @@ import random
 import threading
 import weakref
 from collections.abc import Callable, Container, Mapping
+from importlib import metadata
 from time import monotonic, sleep
 from typing import Any, Protocol
 from urllib.parse import urljoin
@@ -376,6 +377,4 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 def _user_agent() -> str:
     """Say what is asking."""
-    from gen3nb import __version__
-
-    return f"gen3nb/{__version__} python-requests/{requests.__version__}"
+    return f"gen3nb/{metadata.version('gen3nb')} python-requests/{requests.__version__}"
