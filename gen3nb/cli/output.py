@@ -70,7 +70,15 @@ def show_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, head
         table.add_column(column, overflow="fold", no_wrap=place == 0)
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
-    _console().print(table)
+    console = _console()
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as written:
+        console.print(table)
+    # no blanks at the ends of lines in a file
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in written.get().splitlines()))
+    sys.stdout.flush()
 
 
 def show_frame(frame: pd.DataFrame, *, as_json: bool = False) -> None:

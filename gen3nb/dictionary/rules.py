@@ -172,7 +172,7 @@ def _suspect_numbers(
         good &= numbers > prop.minimum if prop.exclusive_minimum else numbers >= prop.minimum
     if prop.maximum is not None:
         good &= numbers < prop.maximum if prop.exclusive_maximum else numbers <= prop.maximum
-    if whole and _beyond_floats(prop, numbers):
+    if _beyond_floats(prop, numbers):
         return present
     return present & ~good
 
@@ -180,7 +180,7 @@ def _suspect_numbers(
 def _beyond_floats(prop: Property, numbers: np.ndarray[Any, Any]) -> bool:
     """Say whether a comparison as floats could err: whole numbers of more than 53 bits, and limits."""
     limited = prop.minimum is not None or prop.maximum is not None
-    return limited and bool(np.nanmax(np.abs(numbers), initial=0) > 2**53)
+    return limited and bool(np.nanmax(np.abs(numbers), initial=0) >= 2**53)
 
 
 class _Check:

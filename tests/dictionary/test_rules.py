@@ -55,7 +55,7 @@ EXTRA = [
         {"type": "string", "format": "uuid"},
         {"type": "string", "minLength": 1, "maxLength": 3, "pattern": "a"},
         {"type": "number", "multipleOf": 0.25},
-        {"type": "integer", "minimum": 2**53, "maximum": 2**53 + 1},
+        {"type": "integer", "minimum": 2**53 + 1, "maximum": 2**53 + 3},
     )
 ]
 PROPERTIES = _distinct_properties(default_folder(), SCHEMAS / "garden") + EXTRA
@@ -81,7 +81,7 @@ AWKWARD = [
     *("d41d8cd98f00b204e9800998ecf8427e", "1b2f0c54-6a2e-4b8e-9d6c-0f1e2d3c4b5a"),
     *(0, 1, -1, 2, 3, 5, 13, 14, 2**31, 2**53, 2**53 + 1, 2**63, 1.0, 0.5, -0.0, 1e300, 14.0, float("inf")),
     *(True, False, [], ["a"], [1], [1.0], [1, 2, 3, 4], [0.5] * 4, ["Mon", "Mon"], [[1.0]], [True], [None]),
-    *({}, {"a": 1}, {"a": "x"}),
+    *({}, {"a": 1}, {"a": "x"}, ["a", 1], [1, "a"], [0.5, "a"], ["Mon", "x"], [1, 0.5], [0, -1]),
 ]
 
 
@@ -136,7 +136,7 @@ def columns(draw: st.DrawFn) -> tuple[Property, list[object]]:
         kinds.append(st.from_regex(prop.pattern))
     if {"integer", "number"} & set(prop.types):
         low = prop.minimum if prop.minimum is not None else -5
-        kinds.append(st.floats(low - 1, low + 20) | st.integers(int(low) - 1, int(low) + 20))
+        kinds.append(st.floats(float(low) - 1, float(low) + 20) | st.integers(int(low) - 1, int(low) + 20))
     if prop.items is not None:
         kinds.append(
             st.lists(st.sampled_from([*(prop.items.enum or ()), 1, 0.5, "a", "a1", True]), max_size=6)
@@ -164,6 +164,23 @@ DTYPES = [
     "string",
     "category",
 ]
+
+
+NUMERIC = [prop for prop in PROPERTIES if {"integer", "number"} & set(prop.types)]
+
+
+@pytest.mark.parametrize("prop", NUMERIC, ids=lambda prop: prop.name)
+@pytest.mark.parametrize("dtype", ["int64", "float64", "float32", "Int64", "Float64", "boolean", "category"])
+def test_numbers_at_and_beyond_the_limits_are_judged_in_every_dtype(prop: Property, dtype: str) -> None:
+    bounds = [bound for bound in (prop.minimum, prop.maximum) if bound is not None] or [0]
+    near = [bound + step for bound in bounds for step in (-1, -0.5, 0, 0.5, 1)]
+    far = [2**53, 2**53 + 1, 2**53 + 3, 2**53 + 4, float("inf"), float("-inf")]
+    for values in (near, near + far, far[-1:]):
+        if dtype in {"int64", "Int64"}:
+            values = [int(value) for value in values if abs(value) < 2**60]
+        column = pd.Series([0, 1, None] if dtype == "boolean" else values, dtype=dtype)
+        cells = {place: value for place, value in enumerate(column.astype(object)) if not pd.isna(value)}
+        assert found(prop, column) == {place for place, value in cells.items() if not passes(prop, value)}
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
