@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 
-from gen3nb.client.addresses import origin
 from gen3nb.client.lost import Lost
 from gen3nb.client.lost import lost as explain
 
@@ -47,10 +47,9 @@ class Answer(requests.Response):
             except StopIteration:
                 return
             except (requests.RequestException, OSError) as error:
-                scheme, host, port = origin(self.url)
-                lost = explain(
-                    error, f"{scheme}://{host}:{port}", "", str(self.request.method), self.request.path_url
-                )
+                parts = urlsplit(self.url)
+                where = f"{parts.scheme}://{parts.netloc}"
+                lost = explain(error, where, "", str(self.request.method), self.request.path_url)
             if lost is not None:
                 self.close()
                 raise lost.error
