@@ -66,7 +66,7 @@ class Peregrine:
         return found
 
     def execute(
-        self, text: Any, variables: Mapping[str, Any], projects: list[str]
+        self, text: Any, variables: Mapping[str, Any], projects: list[str], *, by_name: bool = True
     ) -> tuple[dict[str, Any] | None, list[str]]:
         """Run a query: its data, and messages of what went wrong."""
         model, schema = self.built()
@@ -77,7 +77,7 @@ class Peregrine:
             if faults := validate(schema, document):
                 return None, faults
             context = Context(self.state.graph, schema, model, projects)
-            execution = Execution(schema, document, variables, context)
+            execution = Execution(schema, document, variables, context, by_name=by_name)
             return execution.run(), execution.errors
         except GraphQLFault as fault:
             return None, [str(fault)]
@@ -108,7 +108,7 @@ class Peregrine:
     def getschema(self, _request: Request, _body: bytes) -> Response:
         """Publish the schema, to everyone."""
         if self._published is None:
-            data, _errors = self.execute(SCHEMA_QUERY, {}, [])
+            data, _errors = self.execute(SCHEMA_QUERY, {}, [], by_name=False)
             self._published = json.dumps({"data": data}).encode()
         headers = {"content-disposition": "inline; filename=schema.json"}
         return Response(self._published, media_type="application/json", headers=headers)

@@ -41,6 +41,8 @@ class Execution:
         Values that the request gives.
     context
         Handed to every resolver.
+    by_name
+        Sort the fields of objects by name, as the service does, but for the published schema.
 
     Attributes
     ----------
@@ -49,9 +51,16 @@ class Execution:
     """
 
     def __init__(
-        self, schema: Schema, document: Document, variables: Mapping[str, Any], context: Any
+        self,
+        schema: Schema,
+        document: Document,
+        variables: Mapping[str, Any],
+        context: Any,
+        *,
+        by_name: bool = True,
     ) -> None:
         self.schema = schema
+        self.by_name = by_name
         self.fragments = document.fragments
         self.operation = _operation(document)
         self.variables = variable_values(schema.types, self.operation, variables)
@@ -135,7 +144,7 @@ class Execution:
         columns = {
             key: self._column(type_, sources, nodes) for key, nodes in self._collect(type_, sets).items()
         }
-        keys = sorted(columns)
+        keys = sorted(columns) if self.by_name else list(columns)
         if not keys:
             return [{} for _ in sources]
         return [
@@ -207,7 +216,8 @@ class Execution:
         flat = self._complete(
             type_.item, [one for value in values if value is not None for one in value], sets, asked_of
         )
-        found, start = [], 0
+        found: list[Any] = []
+        start = 0
         for value in values:
             if value is None:
                 found.append(None)

@@ -40,6 +40,22 @@ def _python(text: Any) -> str | None:
     return None if text is None else str(_order(json.loads(text)))
 
 
+def _snapshot(name: str) -> Resolver:
+    """Show the properties of a record before or after a transaction; those without a value are None."""
+
+    def resolve(context: Any, sources: list[Any], _arguments: dict[str, Any], _asked: Any) -> list[Any]:
+        found = []
+        for source in sources:
+            props = json.loads(source[name] or "{}")
+            node = context.model.types.get(source["entity_type"])
+            if props and node:
+                props = {**dict.fromkeys(node.properties), **props}
+            found.append(str(_order(props)))
+        return found
+
+    return resolve
+
+
 def _response(document: dict[str, Any]) -> Any:
     text = document["response_json"]
     return json.loads(text) if text else None
@@ -148,8 +164,8 @@ _SNAPSHOT = ObjectType(
         "id": FieldType(ID),
         "transaction_id": FieldType(INT),
         "action": FieldType(STRING),
-        "old_props": FieldType(STRING, resolve=_each(lambda one: _python(one["old_props"]))),
-        "new_props": FieldType(STRING, resolve=_each(lambda one: _python(one["new_props"]))),
+        "old_props": FieldType(STRING, resolve=_snapshot("old_props")),
+        "new_props": FieldType(STRING, resolve=_snapshot("new_props")),
     },
 )
 LOG_TYPE = ObjectType(
@@ -173,7 +189,7 @@ LOG_TYPE = ObjectType(
         "project_id": FieldType(STRING),
         "snapshots": FieldType(
             ListOf(_SNAPSHOT),
-            resolve=_children("transaction_snapshot", "id, entity_id, action, old_props, new_props"),
+            resolve=_children("transaction_snapshot", "id, entity_type, action, old_props, new_props"),
         ),
         "documents": FieldType(
             ListOf(_DOCUMENT),

@@ -124,7 +124,7 @@ def is_input(type_: Type) -> bool:
 def same(left: Type, right: Type) -> bool:
     """Whether two types are one."""
     if isinstance(left, ListOf | Required) and type(left) is type(right):
-        return same(left.item, right.item)  # type: ignore[union-attr]
+        return same(left.item, right.item)
     return left is right
 
 
