@@ -142,7 +142,7 @@ class Look:
             With ``submitter_id`` and ``project_id``.
         """
         field = "code" if node == "project" else "submitter_id project_id"
-        text = f"query ($ids: [String]) {{ {node}(first: 0, id: $ids) {{ id {field} }} }}"
+        text = f"query ($ids: [String]) {{ {node}(first: 0, ids: $ids) {{ id {field} }} }}"
         found: dict[str, Mapping[str, Any]] = {}
         for part in _parts(list(dict.fromkeys(ids)), BULK):
             for row in self.connection.peregrine.query(text, {"ids": part}).get(node) or ():

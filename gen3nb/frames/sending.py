@@ -38,7 +38,8 @@ QUICK, SLOW = 1.5, 20.0
 GIVE_UP = 12
 #: So often a row is sent before it stays unknown.
 TRIES = 5
-LONGEST_PAUSE = 15.0
+#: Seconds between a failure and the next request: the first time, and at most.
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 _TAKEN = "already exists in the DB"
 
 
@@ -91,7 +92,7 @@ class Sender:
         self.fatal: Gen3Error | None = None
         self.transactions: list[int] = []
         self._failures = 0
-        self._pause = 0.5
+        self._pause = FIRST_PAUSE
 
     @property
     def stopping(self) -> bool:
@@ -183,7 +184,7 @@ class Sender:
         )
         if transaction is not None:
             self._failures = 0
-            self._pause = 0.5
+            self._pause = FIRST_PAUSE
             if transaction.id is not None:
                 self.transactions.append(transaction.id)
             self._adapt(len(rows), answer.seconds)

@@ -121,6 +121,23 @@ def submitter_ids(frame: pd.DataFrame) -> list[str | None]:
     return [value if value is None or isinstance(value, str) else str(value) for value in values]
 
 
+def _carried(column: pd.Series[Any]) -> bool:
+    """Say whether a look at the whole column shows that the services can carry all of it."""
+    dtype = column.dtype
+    if pd.api.types.is_float_dtype(dtype):
+        return not np.isinf(column.to_numpy(dtype=float, na_value=np.nan)).any()
+    if isinstance(dtype, pd.CategoricalDtype):
+        values = column.cat.categories.tolist()
+    elif isinstance(dtype, pd.StringDtype) or dtype == np.dtype(object):
+        values = column[column.notna()].tolist()
+    else:
+        return False
+    if not all(type(value) is str for value in values):
+        return False
+    text = "".join(values)
+    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in set(text))
+
+
 class _Check:
     """One pass over one frame."""
 
@@ -234,7 +251,8 @@ class _Check:
     def cells(self) -> None:
         """Check each column against its property, and for what no service can carry."""
         refused = set()
-        for cell in refused_cells(self.frame, self.node):
+        doubtful = [at for at in range(len(self.names)) if not _carried(self.frame.iloc[:, at])]
+        for cell in refused_cells(self.frame.iloc[:, doubtful], self.node):
             refused.add((cell.position, cell.column))
             self.findings.add([cell.position], cell.column, "value", cell.why, values=[cell.value])
         for at, name in enumerate(self.names):
