@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import re
 from collections.abc import Callable
 from importlib import import_module
 
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import arborist, control, fence, indexd, indexd_drs, metadata, portal, requestor, workspace
 from .faults import FaultMiddleware
 from .state import State
-from .web import Json, Mounts, Service, error_page
+from .web import Json, Mounts, Service, error_page, internal_error
 
 #: Services by the prefix under which a commons has them, each with its modules; those of one prefix share it.
 OTHERS: dict[str, tuple[str, ...]] = {
@@ -70,6 +71,30 @@ class RequestLine(Service):
             await super().__call__(scope, receive, send)
 
 
+class Catch:
+    """Answers what a handler did not catch as gunicorn does, with a page, and keeps the trace in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, whatever happens."""
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception:  # whatever it is: the server goes on, and who asked gets an answer
+            if started:
+                raise  # too late for an answer: uvicorn logs it and cuts the connection
+            logging.getLogger("uvicorn.error").exception("%s %s failed", scope["method"], scope["path"])
+            await internal_error()(scope, receive, send)
+
+
 def application(state: State, shut_down: Callable[[], None] = lambda: None) -> ASGIApp:
     """Put the application together.
 
@@ -105,7 +130,7 @@ def application(state: State, shut_down: Callable[[], None] = lambda: None) -> A
     if "/job" in services:
         bare.insert(0, services["/job"])
     mounts = Mounts(services.items(), bare, portal.portal)
-    return Gate(FaultMiddleware(mounts, state.faults), state.settings.port)
+    return Gate(FaultMiddleware(Catch(mounts), state.faults), state.settings.port)
 
 
 def _service(state: State, names: tuple[str, ...]) -> Service | None:

@@ -23,6 +23,7 @@ from .schemas import Schemas, load
 
 CREDENTIALS = "credentials"
 LOCK = ".lock"
+GRAPH = "graph.sqlite"
 
 
 class FolderRefused(Exception):
@@ -108,6 +109,9 @@ def make_folder(named: str | None) -> tuple[Path, bool]:
     folder = Path(named).expanduser().absolute()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        names = {path.name for path in folder.iterdir()} - {LOCK}
+        if names and GRAPH not in names:
+            raise FolderRefused(f"The folder {folder} holds other files: name one that is new or empty.")
         if os.name == "posix":
             folder.chmod(0o700)
     except OSError as error:
@@ -168,10 +172,14 @@ def build(
     schemas = load(dictionary)
     place, temporary = make_folder(folder)
     lock = lock_folder(place)
-    settings = Settings(endpoint, place, temporary, secret or secrets.token_urlsafe(32), dictionary)
-    access = Access(f"{endpoint}/user", users, **lifetimes)
-    # a named folder may be on a network home, where SQLite's write-ahead log does not work
-    graph = Graph(place / "graph.sqlite", wal=temporary)
-    index = IndexStore(place / "index.sqlite", wal=temporary)
-    documents = Documents(place / "documents.sqlite", wal=temporary)
-    return State(settings, schemas, graph, index, documents, access, lock, dict(passwords or {}))
+    try:
+        settings = Settings(endpoint, place, temporary, secret or secrets.token_urlsafe(32), dictionary)
+        access = Access(f"{endpoint}/user", users, **lifetimes)
+        # a named folder may be on a network home, where SQLite's write-ahead log does not work
+        graph = Graph(place / GRAPH, wal=temporary)
+        index = IndexStore(place / "index.sqlite", wal=temporary)
+        documents = Documents(place / "documents.sqlite", wal=temporary)
+        return State(settings, schemas, graph, index, documents, access, lock, dict(passwords or {}))
+    except sqlite3.Error as error:
+        lock.release()
+        raise FolderRefused(f"The data in the folder {place} cannot be opened: {error}.") from None

@@ -104,8 +104,8 @@ class Starting:
             raise
         if "ready" not in ready:
             self.stop()
-            log = "".join(self._log).strip()[-2000:]
-            reason = ready.get("error") or log or f"exit code {self._process.returncode}"
+            log = [line.strip() for line in self._log if line.strip()]
+            reason = ready.get("error") or (log[-1] if log else f"exit code {self._process.returncode}")
             raise Gen3Error(f"The practice commons could not start: {reason}")
         return Sandbox(self._process, ready, self._secret, self._log, self._drain)
 

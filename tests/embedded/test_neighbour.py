@@ -263,6 +263,14 @@ def test_why_it_does_not_start_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(Gen3Error, match=r"folder .*file.* cannot be used"):
         start_server(tmp_path / "file")
+    (tmp_path / "broken-data").mkdir()
+    (tmp_path / "broken-data" / "graph.sqlite").write_text("this is no database, but long enough " * 100)
+    with pytest.raises(Gen3Error, match=r"data in the folder .*broken-data cannot be opened"):
+        start_server(tmp_path / "broken-data")
+    before = stat.S_IMODE(tmp_path.stat().st_mode)
+    with pytest.raises(Gen3Error, match="holds other files"):
+        start_server(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == before
     with start_server() as server:
         port = int(server.endpoint.rsplit(":", 1)[1])
         with pytest.raises(Gen3Error, match=rf"Port {port} .*cannot be opened"):
