@@ -145,6 +145,9 @@ class Panel(VBox):  # type: ignore[misc] # ipywidgets has no types
         self.subtitle = ""
         self._show_head()
 
+    def __repr__(self) -> str:
+        return f"<panels.{type(self).__name__}: {self.commons!r}>"
+
     # what it says
 
     @property
@@ -176,7 +179,8 @@ class Panel(VBox):  # type: ignore[misc] # ipywidgets has no types
 
     def _show_head(self) -> None:
         self._head.value = (
-            f"<div class='g3-head'><span class='g3-title' role='heading' aria-level='3'>{escape(self.heading)}</span>"
+            "<div class='g3-head'><span class='g3-title' role='heading' aria-level='3'>"
+            f"{escape(self.heading)}</span>"
             f"<span class='g3-sub'>{escape(self.subtitle)}</span>{_chip(self.commons)}</div>"
         )
 
@@ -321,9 +325,10 @@ class Panel(VBox):  # type: ignore[misc] # ipywidgets has no types
         self.on(again, self._look_again)
         self.body.children = (
             text(
-                "<div class='g3-state'><b>Not connected yet</b><div class='g3-mut'>Open a commons first, in a panel: "
-                "<code>panels.Login()</code>, or in code: <code>commons = gen3nb.connect()</code>. Without an "
-                "account: <code>commons = gen3nb.sandbox()</code>, a practice commons on this machine.</div></div>"
+                "<div class='g3-state'><b>Not connected yet</b><div class='g3-mut'>Open a commons first, in "
+                "a panel: <code>panels.Login()</code>, or in code: <code>commons = gen3nb.connect()</code>. "
+                "Without an account: <code>commons = gen3nb.sandbox()</code>, a practice commons on this "
+                "machine.</div></div>"
             ),
         )
         self.foot.children = (again,)
@@ -333,7 +338,7 @@ class Panel(VBox):  # type: ignore[misc] # ipywidgets has no types
         self.commons = _only_open()
         if self.commons is None:
             raise NotConnected(
-                "no commons is open: open one with panels.Login() or gen3nb.connect(), then press “Look again”"
+                "no commons is open: open one with panels.Login() or gen3nb.connect(), then “Look again”"
             )
         self.quiet()
         self._show_head()
@@ -375,8 +380,9 @@ def sentence(error: BaseException) -> str:
         details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         what = str(error) or "no reason was given"
         return (
-            f"<b>Something went wrong in gen3nb: {escape(type(error).__name__)}.</b> {escape(redact(what))} Your choices "
-            f"are kept.<details><summary>Details</summary><pre>{escape(redact(details))}</pre></details>"
+            f"<b>Something went wrong in gen3nb: {escape(type(error).__name__)}.</b> {escape(redact(what))} "
+            "Your choices are kept."
+            f"<details><summary>Details</summary><pre>{escape(redact(details))}</pre></details>"
         )
     message = redact(error.message)
     first, rest = _parted(message)

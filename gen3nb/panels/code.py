@@ -12,7 +12,7 @@ from ipywidgets import VBox
 
 from gen3nb.panels.style import button, escape, gap, row, static, text
 
-__all__ = ["CodeDrawer", "CopyButton", "call", "graphql_html", "literal", "python_html"]
+__all__ = ["CodeDrawer", "CopyButton", "Name", "call", "graphql_html", "literal", "python_html"]
 
 _WIDTH = 88
 
@@ -26,8 +26,16 @@ _GRAPHQL = re.compile(
 )
 
 
+class Name(str):
+    """A name in code, not a text: ``commons``, not ``"commons"``."""
+
+    __slots__ = ()
+
+
 def literal(value: Any) -> str:
     """Write a plain value as Python that gives it back, with double quotes."""
+    if isinstance(value, Name):
+        return str(value)
     if isinstance(value, str):
         plain = repr(value)
         if plain.startswith("'") and '"' not in plain:
@@ -108,6 +116,7 @@ class CopyButton(anywidget.AnyWidget):  # type: ignore[misc] # anywidget has no 
 
     _esm = static("copy.js")
     text = traitlets.Unicode("").tag(sync=True)
+    label = traitlets.Unicode("Copy").tag(sync=True)
 
 
 class CodeDrawer:

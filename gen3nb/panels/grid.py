@@ -109,6 +109,9 @@ class Grid(VBox):  # type: ignore[misc] # ipywidgets has no types
         self.add_class("g3-grid")
         self.show(frame, flags=flags)
 
+    def __repr__(self) -> str:
+        return f"<panels.Grid: {len(self.frame):,} rows × {self.frame.shape[1]:,} columns>"
+
     # what it shows
 
     def show(
@@ -195,7 +198,7 @@ class Grid(VBox):  # type: ignore[misc] # ipywidgets has no types
                     series = series.convert_dtypes()
                 for position, value in cells.items():
                     series.iloc[position] = value
-            changed.isetitem(column, series)
+            changed.isetitem(column, series.array)
         return changed
 
     def edit(self, position: int, column: str, value: Any) -> Grid:

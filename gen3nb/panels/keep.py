@@ -65,7 +65,8 @@ class Keep:
         before = shell.user_ns.get(name)
         if before is not None and before is not value and self._kept.get(name) != id(before):
             self._kept[name] = id(before)
-            self._said.value = f"<span role='status'>{code(name)} is in use in your notebook; Keep again to replace it</span>"
+            taken = f"{code(name)} is in use in your notebook; Keep again to replace it"
+            self._said.value = f"<span role='status'>{taken}</span>"
             return
         shell.user_ns[name] = value
         self._kept[name] = id(value)

@@ -195,7 +195,7 @@ class Login(Panel):
         self._all.description = f"all {len(projects)} projects"
         self._all.layout.display = None if hidden else "none"
         may = " ".join(
-            f"<span class='g3-may'><b>{escape(project)}</b>{''.join(badge(name, 'o') for name in _methods(methods))}</span>"
+            f"<span class='g3-may'><b>{escape(project)}</b>{_badges(methods)}</span>"
             for project, methods in shown
         )
         person = escape(who.username) + (" <span class='g3-mut'>administrator</span>" if who.admin else "")
@@ -224,7 +224,8 @@ class Login(Panel):
                 moment = who.key_expires.astimezone().strftime("%A, %d %b, %H:%M")
                 self.say(
                     "w",
-                    f"<b>Your API key ends on {escape(moment)}.</b> After that you cannot connect from here. Make a "
+                    f"<b>Your API key ends on {escape(moment)}.</b> After that you cannot connect from "
+                    "here. Make a "
                     "new key on the commons' profile page and give it here before that.",
                 )
         self._details.value = (
@@ -243,6 +244,10 @@ class Login(Panel):
                 else " Your key file stays where it is."
             )
             self.say("i", f"<b>Logged out of</b> {code(where)}.{gone}")
+
+
+def _badges(methods: tuple[str, ...]) -> str:
+    return "".join(badge(name, "o") for name in _methods(methods))
 
 
 def _methods(methods: tuple[str, ...]) -> list[str]:

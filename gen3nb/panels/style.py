@@ -82,7 +82,7 @@ def figure(value: float) -> str:
 
 
 def badge(words: object, kind: str = "") -> str:
-    """Give a small label; ``kind`` is ``e`` (error), ``w`` (warning), ``o`` (good), ``i`` (chosen) or nothing."""
+    """Give a small label; ``kind`` is ``e`` (error), ``w`` (warning), ``o`` (good), ``i`` (chosen)."""
     return f"<span class='g3-b g3-{kind}'>{escape(words)}</span>"
 
 

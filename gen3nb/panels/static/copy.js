@@ -4,7 +4,8 @@ function render({ model, el }) {
   button.type = "button";
   button.className = "jupyter-button g3-quiet g3-sm";
   const say = (text) => { button.textContent = text; };
-  say("Copy");
+  const label = model.get("label");
+  say(label);
   button.setAttribute("aria-live", "polite");
   button.addEventListener("click", async () => {
     try {
@@ -15,7 +16,7 @@ function render({ model, el }) {
       if (code) getSelection().selectAllChildren(code);
       say("Selected: press Ctrl+C");
     }
-    setTimeout(() => say("Copy"), 2000);
+    setTimeout(() => say(label), 2000);
   });
   el.appendChild(button);
 }

@@ -47,7 +47,7 @@ class G3Head {
     this.params = params;
     const column = params.g3;
     this.gui = make("div", "g3-gh" + (column.right ? " g3-r" : ""));
-    this.name = make("b", "", column.name);
+    this.name = make("b");
     this.name.title = column.words || column.name;
     this.gui.appendChild(this.name);
     for (const line of column.lines ?? []) {
@@ -57,7 +57,12 @@ class G3Head {
     if (column.sortable) this.gui.addEventListener("click", () => params.progressSort(false));
     this.onSort = () => {
       const sort = params.column.getSort();
-      this.name.textContent = column.name + (sort === "asc" ? " ▴" : sort === "desc" ? " ▾" : "");
+      const mark = sort === "asc" ? " ▴" : sort === "desc" ? " ▾" : "";
+      this.name.replaceChildren();
+      (column.name + mark).split(/(?<=[_.])/).forEach((part, i) => {
+        if (i) this.name.appendChild(make("wbr"));
+        this.name.appendChild(document.createTextNode(part));
+      });
     };
     params.column.addEventListener("sortChanged", this.onSort);
     this.onSort();
