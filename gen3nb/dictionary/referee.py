@@ -17,8 +17,10 @@ from gen3nb.dictionary.elements import Property
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-__all__ = ["as_json", "quick_test", "referee"]
+__all__ = ["EXACT", "as_json", "quick_test", "referee", "takes_whole_only"]
 
+# Whole numbers up to here are exact as floats.
+EXACT = 2**53
 _TYPES = {"array", "boolean", "integer", "null", "number", "object", "string"}
 _COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
 _FLAGS = ("uniqueItems", "exclusiveMinimum", "exclusiveMaximum")
@@ -31,7 +33,8 @@ def as_json(prop: Property, value: Any) -> Any:
     """Give the JSON value that a cell of a frame stands for.
 
     numpy's numbers become Python's, dates ISO text, tuples, sets and arrays lists. pandas keeps whole numbers
-    with gaps as floats, so a whole float stands for a whole number where the property takes no other.
+    with gaps as floats, so a whole float (below 2**53) stands for a whole number where the property takes no
+    other.
 
     Parameters
     ----------
@@ -46,24 +49,33 @@ def as_json(prop: Property, value: Any) -> Any:
     if isinstance(value, str | bool | int) and type(value) in {str, bool, int}:
         return value
     if isinstance(value, dt.date | dt.time):
-        return value.isoformat()
+        return _iso(value)
     if isinstance(value, Mapping):
         return {str(key): as_json(prop, entry) for key, entry in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [as_json(prop.items or prop, entry) for entry in value]
     if isinstance(value, decimal.Decimal):
-        value = int(value) if value == value.to_integral_value() else float(value)
+        whole = value.is_finite() and value == value.to_integral_value()
+        value = int(value) if whole else float(value)
     if hasattr(value, "tolist"):  # numpy scalars and arrays
         plain = value.tolist()
         return plain if plain is value else as_json(prop, plain)
-    if (
-        isinstance(value, float)
-        and value.is_integer()
-        and "integer" in prop.types
-        and "number" not in prop.types
-    ):
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT and takes_whole_only(prop):
         return int(value)
     return value
+
+
+def takes_whole_only(prop: Property) -> bool:
+    """Say whether a property takes whole numbers and no others."""
+    return "integer" in prop.types and "number" not in prop.types
+
+
+def _iso(value: dt.date | dt.time) -> str:
+    """Write a point in time; one at midnight without a zone is how pandas holds a date."""
+    if isinstance(value, dt.datetime) and value.time() == dt.time() and value.tzinfo is None:
+        # a plain datetime says its time of day, also if that is midnight
+        return value.date().isoformat() if hasattr(value, "normalize") else value.isoformat()
+    return value.isoformat()
 
 
 def referee(prop: Property) -> Validator:

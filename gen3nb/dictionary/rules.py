@@ -19,7 +19,7 @@ import pandas as pd
 
 from gen3nb.dictionary import suggestions
 from gen3nb.dictionary.elements import Property
-from gen3nb.dictionary.referee import as_json, quick_test, referee
+from gen3nb.dictionary.referee import EXACT, as_json, quick_test, referee
 from gen3nb.dictionary.wording import pattern_words, shown, type_words
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _suspect_numbers(
     numbers = values.to_numpy(dtype=float, na_value=np.nan)
     good = np.ones(len(values), dtype=bool)
     if "number" not in prop.types and not whole:
-        good &= np.isfinite(numbers) & (numbers == np.floor(numbers))
+        good &= (np.abs(numbers) < EXACT) & (numbers == np.floor(numbers))
     if prop.minimum is not None:
         good &= numbers > prop.minimum if prop.exclusive_minimum else numbers >= prop.minimum
     if prop.maximum is not None:
@@ -180,7 +180,7 @@ def _suspect_numbers(
 def _beyond_floats(prop: Property, numbers: np.ndarray[Any, Any]) -> bool:
     """Say whether a comparison as floats could err: whole numbers of more than 53 bits, and limits."""
     limited = prop.minimum is not None or prop.maximum is not None
-    return limited and bool(np.nanmax(np.abs(numbers), initial=0) >= 2**53)
+    return limited and bool(np.nanmax(np.abs(numbers), initial=0) >= EXACT)
 
 
 class _Check:

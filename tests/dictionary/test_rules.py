@@ -287,10 +287,14 @@ def test_cells_stand_for_json_values(default: Dictionary, garden: Dictionary) ->
     assert type(as_json(weight, 3.0)) is float
     assert type(as_json(days, np.int8(3))) is int
     assert type(as_json(days, decimal.Decimal("3"))) is int
+    assert as_json(days, decimal.Decimal("Infinity")) == float("inf")
+    assert as_json(days, decimal.Decimal("3.5")) == 3.5
+    assert type(as_json(days, 2.0**53)) is float  # no longer exact: which number was meant?
     assert as_json(counts, np.array([1.0, 2.0])) == [1, 2]
     assert as_json(counts, (1, 2)) == [1, 2]
     day = dt.datetime(2024, 5, 31, 13, 45)
     assert as_json(days, day) == as_json(days, pd.Timestamp(day)) == "2024-05-31T13:45:00"
+    assert as_json(days, pd.Timestamp("2024-05-31")) == as_json(days, day.date()) == "2024-05-31"
 
 
 def test_a_schema_that_draft_4_cannot_read_still_lets_the_rest_be_judged() -> None:
