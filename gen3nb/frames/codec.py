@@ -88,8 +88,8 @@ def to_records(
     Parameters
     ----------
     frame : pandas.DataFrame
-        Properties, and links as ``<link>.submitter_id``, ``<link>.id`` or both. A star before a name, as in
-        the service's templates, does not count.
+        Properties, and links as ``<link>.submitter_id``, ``<link>.id`` or both (of several targets the
+        submitter_ids count). A star before a name, as in the service's templates, does not count.
     node : Node
     missing : {"keep", "clear"}
         What a missing cell does to a record that exists: leave what is stored, or (sent as null) clear it.
@@ -195,14 +195,14 @@ def _put_links(
     clear: bool,
 ) -> None:
     held = [(part, [_ends(value) for value in plain_column(frame.iloc[:, at], None)]) for part, at in parts]
+    # where names and ids stand side by side, the names are what a person has edited
+    held.sort(key=lambda one: one[0] == "id")
     for position, record in enumerate(records):
-        ends: list[dict[str, Any]] = []
-        for part, column in held:
-            for index, value in enumerate(column[position]):
-                if index < len(ends) and part not in ends[index] and len(ends) == len(column[position]):
-                    ends[index][part] = value
-                else:
-                    ends.append({part: value})
+        cells = [(part, column[position]) for part, column in held if column[position]]
+        if cells and all(len(values) == 1 for _, values in cells):
+            ends = [{part: values[0] for part, values in cells}]
+        else:
+            ends = [{part: value} for part, values in cells[:1] for value in values]
         if ends:
             record[link.name] = ends if link.to_many or len(ends) > 1 else ends[0]
         elif clear:

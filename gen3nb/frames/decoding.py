@@ -415,9 +415,11 @@ class _Links(_Builder):
         if not held:
             return None
         first, second = self._keys
-        ends = held if isinstance(held, list) else [held]
+        ends = [end for end in (held if isinstance(held, list) else [held]) if isinstance(end, Mapping)]
+        if len(ends) > 1:
+            ends.sort(key=lambda end: str(end.get(self.link.key)))  # the services' order means nothing
         # the export joins all links of a node, so one target can come several times
-        found = dict.fromkeys(end.get(first, end.get(second)) for end in ends if isinstance(end, Mapping))
+        found = dict.fromkeys(end.get(first, end.get(second)) for end in ends)
         found.pop(None, None)
         return list(found) or None
 

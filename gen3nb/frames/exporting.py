@@ -411,6 +411,6 @@ def merged(frame: pd.DataFrame, node: Node) -> pd.DataFrame:
 
 def _union(held: Any, value: Any) -> Any:
     if isinstance(held, list) or isinstance(value, list):
-        both = [*(held if isinstance(held, list) else []), *(value if isinstance(value, list) else [])]
-        return list(dict.fromkeys(both))
+        both = {*(held if isinstance(held, list) else []), *(value if isinstance(value, list) else [])}
+        return sorted(both)
     return value if held is None or held is pd.NA else held

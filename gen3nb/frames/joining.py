@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gen3nb.dictionary import Dictionary, Node, Step
+from gen3nb.dictionary.graph import shortest_paths
 from gen3nb.errors import DictionaryError, NotFound
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.decoding import read_columns
@@ -120,11 +121,12 @@ def one_path(
         There is no way, or several are equally short.
     """
     through = [via] if isinstance(via, str) else list(via or ())
-    ways = dictionary.paths(start, end, via=through or None)
+    direct = dictionary.paths(start, end, via=through or None)
     # every record hangs on its project, which makes no pair of records belong together
-    direct = [way for way in ways if not any(step.end in {"project", "program"} for step in way[:-1])]
-    if {"project", "program"} & {start, end, *through}:
-        direct = ways
+    shared = {"project", "program"}
+    if not shared & {start, end, *through} and any(step.end in shared for way in direct for step in way):
+        rest = {name: node for name, node in dictionary.items() if name not in shared}
+        direct = shortest_paths(rest, start, end, through)
     if len(direct) == 1:
         return direct[0]
     if not direct:

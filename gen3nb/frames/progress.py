@@ -50,7 +50,6 @@ class Meter:
         self.total = (self.total or 0) + count
         if self._bar is not None:
             self._bar.total = self.total
-            self._bar.refresh()
 
     def advance(self, count: int = 1) -> None:
         """Say that so much more is done."""

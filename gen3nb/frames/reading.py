@@ -287,7 +287,7 @@ def look_up(
     head = "$ids: [String]" + (", $project_id: [String]" if inside else "")
     also = ", project_id: $project_id" if inside else ""
     text = (
-        f"query ({head}) {{ by_id: {node.name}(first: 0, id: $ids{also}) {{ id project_id }} "
+        f"query ({head}) {{ by_id: {node.name}(first: 0, ids: $ids{also}) {{ id project_id }} "
         f"by_name: {node.name}(first: 0, submitter_id: $ids{also}) {{ id project_id submitter_id }} }}"
     )
     found: dict[str, tuple[str, str]] = {}

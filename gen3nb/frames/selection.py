@@ -144,8 +144,10 @@ class Selection:
         variables: dict[str, Any] = {}
         declared: list[str] = []
         if self._project is not None:
-            arguments.append("project_id: $project_id")
-            variables["project_id"] = [str(self._project)]
+            # a program is of no project; the one that the project is of has its name
+            program = self.node == "program"
+            arguments.append(f"{'name' if program else 'project_id'}: $project_id")
+            variables["project_id"] = [self._project.program if program else str(self._project)]
             declared.append("$project_id: [String]")
         for condition in self._conditions:
             if not condition.by_service:
@@ -157,7 +159,8 @@ class Selection:
             if name == "project_id" and self._project is not None:
                 arguments[0] = f"project_id: {json.dumps([str(self._project)])}"
                 continue
-            arguments.append(f"{name}: ${name}")
+            # `id` takes one, `ids` a list
+            arguments.append(f"{'ids' if name == 'id' else name}: ${name}")
             variables[name] = condition.wanted
             declared.append(f"${name}: [String]")
         return arguments, variables, declared

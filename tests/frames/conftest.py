@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+
+if TYPE_CHECKING:
+    from gen3nb import Commons
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
@@ -114,10 +119,107 @@ def frames_of(draw: st.DrawFn, node: Node, most: int = 6) -> pd.DataFrame:
         columns[prop.name] = pd.Series(cells, dtype=prop.dtype)
     for link in node.links:
         if link.to_many:
-            targets = st.lists(TEXT.filter(bool), max_size=3, unique=True).map(lambda ends: ends or None)
+            targets = st.lists(TEXT.filter(bool), max_size=3, unique=True).map(
+                lambda ends: sorted(ends) or None
+            )
             cells = draw(st.lists(targets, min_size=count, max_size=count))
             columns[link.column] = pd.Series(cells, dtype=object)
         else:
             cells = draw(st.lists(st.one_of(st.none(), TEXT.filter(bool)), min_size=count, max_size=count))
             columns[link.column] = pd.Series(cells, dtype="string")
     return pd.DataFrame(columns)
+
+
+# --- a project to read from ------------------------------------------------------------------------------
+
+CASES = 25
+
+
+def a_record(node: Node, name: str, **values: Any) -> dict[str, Any]:
+    """A record of a node with all that is required but its links."""
+    record: dict[str, Any] = {"type": node.name, "submitter_id": name}
+    for required in node.required:
+        prop = node.properties.get(required)
+        if prop is None or required in record:
+            continue
+        made = {"enum": (prop.enum or ("",))[0], "integer": 1, "number": 1.5, "boolean": True, "array": []}
+        record[required] = made.get(prop.kind, "x")
+    return {**record, **values}
+
+
+def patients(dictionary: Dictionary) -> list[dict[str, Any]]:
+    """25 cases; a demographic for 24; 0, 1 or 2 diagnoses each; two samples each, which share an aliquot."""
+    records = [a_record(dictionary["experiment"], "exp")]
+    for number in range(CASES):
+        case = f"c{number:02}"
+        records.append(
+            a_record(
+                dictionary["case"],
+                case,
+                experiments={"submitter_id": "exp"},
+                consent_codes=["A", f"B{number}"],
+            )
+        )
+        if number:
+            records.append(
+                a_record(
+                    dictionary["demographic"],
+                    f"{case}-g",
+                    cases={"submitter_id": case},
+                    gender="female" if number % 2 else "male",
+                    year_of_birth=1940 + number,
+                )
+            )
+        for which in range(number % 3):
+            records.append(
+                a_record(
+                    dictionary["diagnosis"],
+                    f"{case}-d{which}",
+                    cases={"submitter_id": case},
+                    age_at_diagnosis=1000 * number + which / 2,
+                    lymph_nodes_positive=number,
+                    vital_status="dead" if number < 9 else "alive",
+                    morphology="8500/3" if which else "9999/9",
+                )
+            )
+        for letter in "xy":
+            records.append(a_record(dictionary["sample"], f"{case}-s{letter}", cases={"submitter_id": case}))
+        records.append(
+            a_record(
+                dictionary["aliquot"],
+                f"{case}-a",
+                samples=[{"submitter_id": f"{case}-s{letter}"} for letter in "xy"],
+            )
+        )
+    return records
+
+
+def new_project(commons: Commons, code: str) -> str:
+    """Make an empty project in the program TEST."""
+    return str(commons.create_project(("TEST", code)))
+
+
+def put(commons: Commons, project: str, records: list[dict[str, Any]]) -> None:
+    """Store records as they are."""
+    for start in range(0, len(records), 100):
+        answer = commons.sheepdog.submit(commons.project_id(project), records[start : start + 100])
+        assert answer.ok, answer.problems()
+
+
+@pytest.fixture(scope="session")
+def clinic(commons: Commons) -> str:
+    """A project that holds :func:`patients`; for reading alone."""
+    project = new_project(commons, f"clinic{uuid.uuid4().hex[:8]}")
+    experiment, *rest = patients(commons.dictionary)
+    put(commons, project, [{**experiment, "projects": {"code": project.removeprefix("TEST-")}}, *rest])
+    return project
+
+
+@pytest.fixture(scope="session")
+def gardens() -> Iterator[Commons]:
+    """A practice commons with the garden dictionary."""
+    import gen3nb
+
+    with gen3nb.sandbox(dictionary=GARDEN) as practice:
+        practice.create_program("TEST")
+        yield practice
