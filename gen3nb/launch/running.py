@@ -105,7 +105,8 @@ class Sandbox:
         """
         from gen3nb.commons import connect
 
-        commons = connect(self.endpoint, credentials=str(self.credentials(user)))
+        key = str(self.credentials(user))
+        commons = connect(self.endpoint, credentials=key, proxies={"no_proxy": "127.0.0.1,localhost"})
         _servers[commons] = self
         return commons
 

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import pickle
+import socket
 import stat
 import subprocess
 import sys
@@ -108,6 +109,21 @@ def test_faults_from_the_start():
 def test_a_fault_that_does_not_exist_leaves_no_server():
     with pytest.raises(Gen3Error, match="no fault 'earthquake'"):
         gen3nb.sandbox(faults=[{"kind": "earthquake"}])
+
+
+def test_no_proxy_stands_between_a_machine_and_itself(monkeypatch):
+    with socket.socket() as closed:  # what is sent there is lost
+        closed.bind(("127.0.0.1", 0))
+        proxy = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        with gen3nb.sandbox() as commons:
+            assert commons.programs().empty
+            assert commons.sandbox.token("reader")
+            with commons.sandbox.as_user("reader") as reader:
+                assert reader.whoami().username == "reader@commons.test"
 
 
 def test_closing_stops_the_server():
