@@ -128,3 +128,14 @@ def test_auth(commons, project: str, capsys: pytest.CaptureFixture[str]) -> None
     assert me["endpoint"] == commons.endpoint
     assert "read" in me["projects"][project]
     assert json.loads(Path(key).read_text("utf-8"))["api_key"] not in said
+
+
+def test_the_demo_needs_the_right_to_write(commons, tmp_path: Path, capsys) -> None:
+    """On a commons that one names it goes as the one who is signed in, and says which right is missing."""
+    key = str(commons.sandbox.credentials("reader"))
+    assert main(["demo", "--cred", key, "--output", str(tmp_path / "out")]) == 4
+    said = capsys.readouterr()
+    assert "686 patients" in said.out
+    assert "Error: " in said.err
+    assert "Traceback" not in said.err
+    assert not (tmp_path / "out" / "survival.png").exists()
