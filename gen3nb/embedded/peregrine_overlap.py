@@ -6,7 +6,7 @@ from itertools import combinations, product
 from typing import Any
 
 from .peregrine_introspection import Schema
-from .peregrine_syntax import Argument, Field, Fragment, Inline, Selection, literal
+from .peregrine_syntax import Argument, Field, Fragment, GraphQLFault, Inline, Selection, literal
 from .peregrine_types import FieldType, ListOf, ObjectType, Required, Type, named
 
 _Entry = tuple[Any, Field, FieldType | None]
@@ -32,7 +32,7 @@ class Overlaps:
             for left, right in combinations(entries, 2):
                 found += self.conflict(key, left, right, exclusive=False)
         for place, name in enumerate(spread):
-            found += self.with_fragment(fields, name, exclusive=False, seen=set())
+            found += self.with_fragment(fields, name, exclusive=False)
             for other in spread[place + 1 :]:
                 found += self.fragments_between(name, other, exclusive=False)
         return [
@@ -69,16 +69,23 @@ class Overlaps:
         return self.collect(fragment.selections, self.schema.types.get(fragment.on))
 
     def with_fragment(
-        self, fields: _Fields, name: str, *, exclusive: bool, seen: set[str]
+        self, fields: _Fields, name: str, *, exclusive: bool, above: tuple[str, ...] = ()
     ) -> list[_Conflict]:
-        """Compare fields with those of a fragment and of the fragments in it."""
-        if name not in self.fragments or name in seen:
+        """Compare fields with those of a fragment and of the fragments in it.
+
+        Raises
+        ------
+        GraphQLFault
+            If a fragment spreads itself: the service goes round until Python stops it.
+        """
+        if name not in self.fragments:
             return []
-        seen.add(name)
+        if name in above:
+            raise GraphQLFault("maximum recursion depth exceeded while calling a Python object")
         others, inner = self.of_fragment(name)
         found = self.between(fields, others, exclusive=exclusive)
         for one in inner:
-            found += self.with_fragment(fields, one, exclusive=exclusive, seen=seen)
+            found += self.with_fragment(fields, one, exclusive=exclusive, above=(*above, name))
         return found
 
     def fragments_between(self, left: str, right: str, *, exclusive: bool) -> list[_Conflict]:
@@ -127,9 +134,9 @@ class Overlaps:
         )
         found = self.between(fields, others, exclusive=exclusive)
         for name in other_spread:
-            found += self.with_fragment(fields, name, exclusive=exclusive, seen=set())
+            found += self.with_fragment(fields, name, exclusive=exclusive)
         for name in spread:
-            found += self.with_fragment(others, name, exclusive=exclusive, seen=set())
+            found += self.with_fragment(others, name, exclusive=exclusive)
         for name, other_name in product(spread, other_spread):
             found += self.fragments_between(name, other_name, exclusive=exclusive)
         return [(key, found)] if found else []

@@ -241,7 +241,7 @@ class _Lexer:
         if start >= len(text):
             return _Token("EOF", start, start)
         letter = text[start]
-        if letter < " ":
+        if "\0" < letter < " ":
             raise self.fault(start, f"Invalid character {self.shown(start)}.")
         if letter in "!$():=@[]{|}":
             return _Token(letter, start, start + 1)

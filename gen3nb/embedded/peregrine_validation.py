@@ -144,7 +144,7 @@ class _Validation:
             shown, words = literal(default), "\n".join(faults)
             self.report(f'Variable "${name}" of type "{type_}" has invalid default value: {shown}.\n{words}')
         if name in seen:
-            self.report(f'There can only be one variable named "{name}".')
+            self.report(f'There can be only one variable named "{name}".')
         seen.add(name)
         self.type_name(type_name)
         if default is not None:
@@ -217,8 +217,9 @@ class _Validation:
 
     # -- selections ------------------------------------------------------------------------------------------
 
-    def selections(self, several: list[Selection], outer: Any) -> None:
-        parent = outer if isinstance(outer, ObjectType) else None
+    def selections(self, several: list[Selection], outer: Type | None) -> None:
+        inner = named(outer) if outer else None
+        parent = inner if isinstance(inner, ObjectType) else None
         for one in several:
             if isinstance(one, Field):
                 self.field(one, parent)
@@ -242,7 +243,7 @@ class _Validation:
         self.arguments(one.arguments, field, f'field "{one.name}" of type "{parent}"')
         self.directives(one.directives, "FIELD")
         if one.selections:
-            self.selections(one.selections, named(field.type) if field else None)
+            self.selections(one.selections, field.type if field else None)
         if field:
             self.provided(one.arguments, field, f'Field "{one.name}"')
 
@@ -255,11 +256,12 @@ class _Validation:
         near = suggestions(name, parent.fields)
         return f" Did you mean {alternatives(near)}?" if near else ""
 
-    def inline(self, one: Inline, outer: Any, parent: ObjectType | None) -> None:
+    def inline(self, one: Inline, outer: Type | None, parent: ObjectType | None) -> None:
+        # without a condition it is the field's whole type, a list of records, which the service takes for another
         type_ = self.schema.types.get(one.on) if one.on else outer
         if one.on and type_ and not isinstance(type_, ObjectType):
             self.report(f'Fragment cannot condition on non composite type "{one.on}".')
-        if isinstance(type_, ObjectType) and parent and not self.overlap(type_, parent):
+        if type_ and parent and not self.overlap(type_, parent):
             self.report(
                 f"Fragment cannot be spread here as objects of type {parent} can never be of type {type_}"
             )
@@ -273,15 +275,17 @@ class _Validation:
         if not fragment:
             self.report(f'Unknown fragment "{one.name}".')
         type_ = self.schema.types.get(fragment.on) if fragment else None
-        if isinstance(type_, ObjectType) and parent and not self.overlap(type_, parent):
+        if type_ and parent and not self.overlap(type_, parent):
             self.report(
                 f"Fragment {one.name} cannot be spread here as objects of type {parent} "
                 f"can never be of type {type_}"
             )
         self.directives(one.directives, "FRAGMENT_SPREAD")
 
-    def overlap(self, left: ObjectType, right: ObjectType) -> bool:
+    def overlap(self, left: Type, right: ObjectType) -> bool:
         """Whether one object can be of both types."""
+        if not isinstance(left, ObjectType):
+            return False
         if left is right:
             return True
         if left.interface and right.interface:
