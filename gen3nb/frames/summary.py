@@ -101,7 +101,7 @@ def _range(values: list[Any]) -> str:
 
 
 def _short(number: float) -> str:
-    return f"{number:,.6g}" if abs(number) < 1e6 else f"{number:,.0f}"
+    return f"{number:.6g}" if abs(number) < 1e6 else f"{number:.0f}"
 
 
 def _top(counts: pd.Series[Any], most: int) -> str:
