@@ -331,18 +331,18 @@ def _flatten(source: str, links: Any) -> Iterator[LinkDef]:
 
 
 def _allow_null(prop: dict[str, Any]) -> None:
-    """Let a property be null, as the service's checks do: it is how an update clears a value."""
-    if "type" in prop:
-        types = prop["type"] if isinstance(prop["type"], list) else [prop["type"]]
-        prop["type"] = types if "null" in types else [*types, "null"]
-    elif "enum" in prop:
-        values = prop["enum"] if isinstance(prop["enum"], list) else [prop["enum"]]
-        prop["enum"] = values if None in values else [*values, None]
+    """Let a property be null, as the service's checks do: it is how an update clears a value.
+
+    One keyword is widened, the first that needs it; a property with a type and an enum stays as narrow as its enum.
+    """
+    if "type" in prop and "null" not in prop["type"]:
+        prop["type"] = [*(prop["type"] if isinstance(prop["type"], list) else [prop["type"]]), "null"]
+    elif "enum" in prop and None not in prop["enum"]:
+        prop["enum"] = [*(prop["enum"] if isinstance(prop["enum"], list) else [prop["enum"]]), None]
     else:
         for keyword in ("anyOf", "oneOf"):
-            if keyword in prop:
-                if {"type": "null"} not in prop[keyword]:
-                    prop[keyword] = [*prop[keyword], {"type": "null"}]
+            if keyword in prop and {"type": "null"} not in prop[keyword]:
+                prop[keyword] = [*prop[keyword], {"type": "null"}]
                 break
 
 
