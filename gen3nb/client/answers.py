@@ -11,6 +11,8 @@ from requests.adapters import HTTPAdapter
 
 from gen3nb.client.lost import Lost
 from gen3nb.client.lost import lost as explain
+from gen3nb.client.redaction import redact
+from gen3nb.errors import ServiceError
 
 __all__ = ["Adapter", "Answer"]
 
@@ -28,6 +30,8 @@ class Adapter(HTTPAdapter):
 
 class Answer(requests.Response):
     """An answer whose body, where it breaks off while it is read, ends in an exception of ours."""
+
+    service = ""
 
     def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
         """Give the body bit by bit.
@@ -49,8 +53,29 @@ class Answer(requests.Response):
             except (requests.RequestException, OSError) as error:
                 parts = urlsplit(self.url)
                 where = f"{parts.scheme}://{parts.netloc}"
-                lost = explain(error, where, "", str(self.request.method), self.request.path_url)
+                lost = explain(error, where, self.service, str(self.request.method), self.request.path_url)
             if lost is not None:
                 self.close()
                 raise lost.error
             yield chunk
+
+    def json(self, **options: Any) -> Any:
+        """Decode the body.
+
+        Raises
+        ------
+        ServiceError
+            It is not JSON, or not all of it.
+        """
+        what = ""
+        try:
+            return super().json(**options)
+        except ValueError as error:
+            what = type(error).__name__
+        path = redact(self.request.path_url)
+        raise ServiceError(
+            f"the answer to {self.request.method} {path} is not readable, or broke off ({what}); try again",
+            method=self.request.method,
+            path=path,
+            status=self.status_code,
+        )

@@ -240,6 +240,8 @@ def failure(
     )
     ending = f"; {rule.then}" if rule.then else ""
     says = rule.says
+    if rule.error is TimedOut and not changes(service, str(facts["method"])):
+        says, ending = "no answer came in time", "; try again later, or ask for less at once"
     if rule.error is TokenExpired and until is not None:
         facts["expired"] = until
         says = f"the access token was valid until {when(until)}"
@@ -268,14 +270,23 @@ def _denied(
     )
 
 
-def absent(service: str, endpoint: str, *, status: int | None = None, path: str | None = None) -> NotFound:
+def changes(service: str, method: str) -> bool:
+    """Tell whether a request may have changed something, so that a lost answer leaves that unknown."""
+    return method.upper() not in ("GET", "HEAD") and service not in ("peregrine", "fence:key")
+
+
+def absent(
+    service: str, endpoint: str, *, status: int | None = None, path: str | None = None, said: str = ""
+) -> NotFound:
     """Say that a commons does not run a service."""
+    instead = f'a web page ("{said[:80]}")' if said else "nothing of it"
     return NotFound(
-        f"{endpoint} does not seem to run {SERVICES.get(service, service)} ({service}): there is nothing "
-        "of it at its usual place; what needs it cannot be done on this commons",
+        f"{endpoint} does not seem to run {SERVICES.get(service, service)} ({service}): there is {instead} "
+        "at its usual place; what needs it cannot be done on this commons",
         service=service,
         status=status,
         path=path,
+        said=said or None,
         absent=True,
     )
 

@@ -9,11 +9,13 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError
 from urllib3.exceptions import TimeoutError as PoolTimeout
 
 from gen3nb.client.addresses import is_loopback, origin
-from gen3nb.client.failures import SERVICES
+from gen3nb.client.failures import SERVICES, changes
 from gen3nb.client.redaction import redact
 from gen3nb.errors import Gen3Error, ServiceError, TimedOut, Unavailable
 
 __all__ = ["Lost", "lost"]
+
+UNKNOWN = ", so whether it did what was asked is unknown; look before doing it again"
 
 
 class Lost:
@@ -55,17 +57,19 @@ def lost(error: BaseException, endpoint: str, service: str, method: str, path: s
             f"{endpoint} cannot be reached: nothing takes the connection there", temporary=not here
         )
     if is_or_wraps(requests.exceptions.Timeout, PoolTimeout):
-        words = (
-            f"{SERVICES.get(service) or 'a service'} of {endpoint} did not answer in time, so whether it did "
-            "what was asked is unknown; look before doing it again, and give it more time with timeout="
-        )
+        who = SERVICES.get(service.partition(":")[0]) or "a service"
+        words = f"{who} of {endpoint} did not answer in time"
+        if changes(service, method):
+            words += UNKNOWN
+        words += "; give it more time with timeout="
         return Lost(TimedOut(words, **facts), unsent=False, temporary=False)
     if "TLS CA certificate bundle" in text or "TLS certificate file" in text:
         return unreached("verify= names no file: give the path of a CA bundle in PEM form, or leave it away")
     if isinstance(error, ValueError):
         words = f"the request to {endpoint} could not be made ({type(error).__name__})"
         return Lost(ServiceError(words, **facts), unsent=True, temporary=False)
-    words = f"the connection to {endpoint} broke off before the answer was complete; try again"
+    words = f"the connection to {endpoint} broke off before the answer was complete"
+    words += UNKNOWN if changes(service, method) else "; try again"
     return Lost(Unavailable(words, **facts), unsent=False, temporary=True)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
-from gen3nb.client.failures import Needs
+from gen3nb.client.failures import Needs, absent
 from gen3nb.client.project import ProjectId
 from gen3nb.client.transactions import Transaction
 from gen3nb.client.transport import Transport
+from gen3nb.client.words import words_of
 from gen3nb.errors import ServiceError
 
 __all__ = ["Sheepdog", "Transaction"]
@@ -222,22 +224,24 @@ class Sheepdog:
             The user may not read there.
         """
         needs = Needs(f"export records of {project}", project.resource, ("read",))
+        options: dict[str, Any] = {"params": {"node_label": node, "format": format}}
         if ids is not None:
-            return self.transport.request(
-                "POST",
-                _at_root(project, "export"),
-                service=SERVICE,
-                json={"ids": list(ids), "format": format},
-                stream=True,
-                retry=True,
-                needs=needs,
-            )
-        params = {"node_label": node, "format": format}
-        if without_id:
-            params["without_id"] = "true"
-        return self.transport.request(
-            "GET", _at_root(project, "export"), service=SERVICE, params=params, stream=True, needs=needs
+            options = {"json": {"ids": list(ids), "format": format}, "retry": True}
+        elif without_id:
+            options["params"]["without_id"] = "true"
+        response = self.transport.request(
+            "GET" if ids is None else "POST",
+            _at_root(project, "export"),
+            service=SERVICE,
+            stream=True,
+            needs=needs,
+            **options,
         )
+        if "html" in response.headers.get("Content-Type", ""):
+            with response:
+                said, _ = words_of(response)
+            raise absent(SERVICE, self.transport.endpoint, status=response.status_code, said=said)
+        return response
 
     def entities(self, project: ProjectId, ids: Sequence[str]) -> list[dict[str, Any]]:
         """Give records with all properties by id (``GET {P}/{Q}/entities/{ids}``).
@@ -303,10 +307,8 @@ class Sheepdog:
         response = self.transport.request(method, ROOT + path, service=SERVICE, accept=(400,), **options)
         body: Any = None
         if response.status_code >= 400:
-            try:
+            with contextlib.suppress(ServiceError):
                 body = response.json()
-            except ValueError:
-                body = None
             if not isinstance(body, dict) or "entities" not in body:
                 raise self.transport.refused(response, SERVICE, needs)
         else:

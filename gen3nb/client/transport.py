@@ -17,13 +17,13 @@ from urllib.parse import urljoin
 import requests
 
 from gen3nb.client.addresses import origin
-from gen3nb.client.answers import Adapter
-from gen3nb.client.failures import SERVICES, Needs, absent, failure, retry_after
+from gen3nb.client.answers import Adapter, Answer
+from gen3nb.client.failures import SERVICES, Needs, absent, changes, failure, retry_after
 from gen3nb.client.lost import Lost
 from gen3nb.client.lost import lost as explain
 from gen3nb.client.redaction import Secret, SecretBytes, redact
 from gen3nb.client.words import is_html, words_of
-from gen3nb.errors import Gen3Error, NotConnected, ServiceError
+from gen3nb.errors import Gen3Error, NotConnected, ServiceError, TimedOut
 
 __all__ = ["Signer", "Transport"]
 
@@ -138,25 +138,30 @@ class Transport:
             "path": redact(response.request.path_url),
             "status": response.status_code,
         }
+        name = SERVICES.get(service.partition(":")[0], service)
+        done = "; whether it did what was asked is unknown: look before doing it again"
+        then = done if changes(service, str(response.request.method)) else "; try again"
         if is_html(response):
-            if service not in HTML_SERVICES:
-                raise absent(service, self.endpoint, status=response.status_code, path=facts["path"])
             said, _ = words_of(response)
-            raise ServiceError(
-                f'{self.endpoint} answered with a web page ("{said[:80]}") where the answer of a Gen3 '
-                "commons was expected: is this the address of the commons itself?",
-                said=said,
-                **facts,
-            )
-        name = SERVICES.get(service, service)
+            facts["said"] = said
+            page = f'answered with a web page ("{said[:80]}")'
+            if service in HTML_SERVICES:
+                raise ServiceError(
+                    f"{self.endpoint} {page} where the answer of a Gen3 commons was expected: "
+                    "is this the address of the commons itself?",
+                    **facts,
+                )
+            if then != done:
+                raise absent(service, self.endpoint, status=facts["status"], path=facts["path"], said=said)
+            raise ServiceError(f"{name} of {self.endpoint} {page}{then}", **facts)
         if not text.strip():
-            raise ServiceError(f"{name} of {self.endpoint} answered with nothing; try again", **facts)
+            raise ServiceError(f"{name} of {self.endpoint} answered with nothing{then}", **facts)
         try:
             return jsonlib.loads(text)
         except ValueError as error:
             what = f"{type(error).__name__} in {len(text)} bytes"
         raise ServiceError(
-            f"the answer of {name} of {self.endpoint} is not readable, or broke off ({what}); try again",
+            f"the answer of {name} of {self.endpoint} is not readable, or broke off ({what}){then}",
             **facts,
         )
 
@@ -250,7 +255,8 @@ class Transport:
         if status == 404 and service in WHOLE_SERVICES:
             return absent(service, self.endpoint, status=status, path=answer.request.path_url)
         if status in (404, 405) and service not in HTML_SERVICES and is_html(answer):
-            return absent(service, self.endpoint, status=status, path=answer.request.path_url)
+            said, _ = words_of(answer)
+            return absent(service, self.endpoint, status=status, path=answer.request.path_url, said=said)
         if status == 403 and needs is not None and len(needs.methods) > 1 and self.lacking is not None:
             needs = needs._replace(methods=self.lacking(needs))
         user = self.auth.username if self.auth is not None else ""
@@ -289,16 +295,20 @@ class Transport:
                     data=data,
                     headers={**(headers or {}), **bearer},
                     auth=_as_it_is,
-                    stream=stream,
+                    stream=True,
                     timeout=timeout or self.timeout,
                     verify=self.verify,
                     proxies=self.proxies,
                     allow_redirects=False,
                 )
+                if isinstance(response, Answer):
+                    response.service = service
+                if not stream:
+                    _ = response.content
             except KeyboardInterrupt:
                 interrupted = True
             except Gen3Error as error:
-                lost = Lost(error, unsent=False, temporary=True)
+                lost = Lost(error, unsent=False, temporary=not isinstance(error, TimedOut))
             except (requests.RequestException, OSError, ValueError) as error:
                 lost = explain(error, self.endpoint, service, method, path)
             if interrupted:

@@ -277,3 +277,34 @@ def test_projects_as_people_write_them() -> None:
         ProjectId.parse("alpha")
     with pytest.raises(errors.NotFound, match="no projects yet"):
         ProjectId.parse("x-y", [])
+
+
+@pytest.mark.parametrize(
+    "kind", ["html", "html-after", "half-json", "html-in-middle", "truncated", "drop-after"]
+)
+def test_broken_answers_in_words(commons: Commons, here: ProjectId, kind: str) -> None:
+    """Each act ends in an exception of ours that tells a lost write from a lost read."""
+    with commons.sandbox.as_user("admin") as user:
+        user.transport.retries = 0
+        for act, path, may_be_done in (
+            (lambda: user.sheepdog.submit(here, [case("a")]), "/api/v0/submission/TEST/*", True),
+            (lambda: user.sheepdog.export(here, "experiment").json(), "*export*", False),
+            (lambda: user.peregrine.query("{ experiment { id } }"), "*graphql*", False),
+            (lambda: user.sheepdog.dictionary(), "*_dictionary*", False),
+            (lambda: user.fence.user(), "/user/user", False),
+        ):
+            with commons.sandbox.faults as faults:
+                faults.add(kind, path=path)
+                with pytest.raises(errors.ServiceError) as caught:
+                    act()
+            assert ("whether it did what was asked is unknown" in str(caught.value)) is may_be_done
+            assert "<" not in str(caught.value)
+
+
+def test_a_lost_answer_to_a_write(commons: Commons, here: ProjectId) -> None:
+    with commons.sandbox.faults as faults:
+        faults.add("504-after-commit", path="/api/v0/submission/TEST/*", times=1)
+        with pytest.raises(errors.TimedOut, match="look at what is stored"):
+            commons.sheepdog.submit(here, [case("a")])
+    with commons.sheepdog.export(here, "case") as answer:
+        assert len(answer.json()["data"]) == 1
