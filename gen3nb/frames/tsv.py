@@ -228,7 +228,8 @@ def to_tsv(frame: pd.DataFrame, path: str | Path, node: Node) -> Path:
         columns.append([_cell(value, separator, title, row) for row, value in enumerate(values)])
     _warn_of_cuts(titles, columns)
     with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="," if is_csv else "\t", lineterminator="\n")
+        # CR LF, as the service's templates have it: so that csv quotes a cell with either of them
+        writer = csv.writer(file, delimiter="," if is_csv else "\t", lineterminator="\r\n")
         writer.writerow(titles)
         writer.writerows(zip(*columns, strict=True))
     return target
