@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from gen3nb.dictionary import Dictionary, Node
+from gen3nb.dictionary import Dictionary, Node, Property
 from gen3nb.dictionary.elements import nearest
 from gen3nb.dictionary.rules import check_column
 from gen3nb.errors import ValidationError
 from gen3nb.frames.codec import NEVER_SENT, link_column, plain_column, plain_columns, refused_cells
 from gen3nb.frames.findings import GEN3NB, SERVICE, Findings, fold
+from gen3nb.frames.formats import conforms, wrong_formats
 from gen3nb.frames.links import LinkCheck
 from gen3nb.frames.looking import Look, StoredKey
 from gen3nb.frames.origin import row_numbers
@@ -260,20 +261,33 @@ class _Check:
             skipped = name in {"type", "id", "project_id", *self.node.system_properties}
             if prop is None or skipped or name in NEVER_SENT:
                 continue
-            for found in check_column(prop, self.frame.iloc[:, at]):
-                if (found.position, name) in refused:
-                    continue
-                # of all formats, the services check this one
-                ours = found.rule == "format" and prop.format != "date-time"
-                self.findings.add(
-                    [found.position],
-                    name,
-                    found.rule,
-                    found.message,
-                    values=[found.value],
-                    suggestions=[found.suggestion],
-                    origin=GEN3NB if ours else SERVICE,
-                )
+            self._rules(name, prop, self.frame.iloc[:, at], refused)
+
+    def _rules(
+        self, name: str, prop: Property, column: pd.Series[Any], refused: Container[tuple[int, str]]
+    ) -> None:
+        """Check one column against its property."""
+        told = set()
+        for found in check_column(prop, column):
+            if (found.position, name) in refused:
+                continue
+            if found.rule == "format":
+                ours = not isinstance(found.value, str) or conforms(prop.format or "", found.value)
+            else:
+                ours = False
+            told.add(found.position)
+            self.findings.add(
+                [found.position],
+                name,
+                found.rule,
+                found.message,
+                values=[found.value],
+                suggestions=[found.suggestion],
+                origin=GEN3NB if ours else SERVICE,
+            )
+        for position, value, message in wrong_formats(prop, column):
+            if position not in told and (position, name) not in refused:
+                self.findings.add([position], name, "format", message, values=[value])
 
     def required(self, known: np.ndarray[Any, Any]) -> None:
         """Check that required properties are filled in, but for rows whose record has them already."""
