@@ -253,7 +253,7 @@ class Gen3Accessor:
         project: ProjectLike | None = None,
         commons: Commons | None = None,
         via: Any = None,
-        how: str = "left",
+        how: Literal["left", "right", "inner", "outer"] = "left",
         progress: Any = True,
     ) -> pd.DataFrame:
         """Join the rows with the records of another node along links; see ``commons.join``."""
