@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -61,7 +60,7 @@ def watch(
 
 def _looker(parent: int | None) -> Callable[[], bool]:
     """Give a function that says whether the parent is still there."""
-    if sys.platform == "win32":
+    if os.name == "nt":
         return _windows_looker(parent)
     first = os.getppid()
     if parent is not None and parent != first:
