@@ -18,6 +18,7 @@ import requests
 
 from gen3nb.client.addresses import origin
 from gen3nb.client.answers import Adapter, Answer
+from gen3nb.client.encoding import encoded
 from gen3nb.client.failures import SERVICES, Needs, absent, changes, failure, retry_after
 from gen3nb.client.lost import Lost
 from gen3nb.client.lost import lost as explain
@@ -213,9 +214,9 @@ class Transport:
         if self.closed:
             raise NotConnected(f"the connection to {self.endpoint} has been closed: connect again")
         if json is not None:
-            data = jsonlib.dumps(json, ensure_ascii=False, allow_nan=False)
+            data = encoded(json)
             headers = {"Content-Type": "application/json", **(headers or {})}
-        if data is not None:
+        elif data is not None:
             data = SecretBytes(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
         idempotent = method.upper() in ("GET", "HEAD") if retry is None else retry
         again = _Again(self.retries, self.backoff)

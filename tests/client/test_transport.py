@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import logging
 import socket
 import ssl
@@ -396,3 +397,23 @@ def _self_signed(folder: Path) -> Path:
         + certificate.public_bytes(serialization.Encoding.PEM)
     )
     return path
+
+
+def test_what_json_cannot_hold_is_an_error_of_ours(stub: Stub, transport: Transport) -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    for value in (float("nan"), float("inf"), object(), {1, 2}, b"x", circle, {"a": datetime.now(UTC)}):
+        with pytest.raises(errors.ServiceError, match="cannot be sent") as caught:
+            transport.json("POST", "/x", service="peregrine", json={"variables": value})
+        assert caught.value.__context__ is None
+    assert stub.requests == []
+
+
+def test_what_json_holds_arrives(stub: Stub, transport: Transport) -> None:
+    import numpy as np
+
+    stub.on("/x", {})
+    value = {"a": np.int64(3), "b": np.float64(0.5), "c": np.bool_(True), "d": "é\ud800", "e": (1, None)}
+    transport.json("POST", "/x", service="peregrine", json=value)
+    sent = json.loads(stub.requests[0].body)
+    assert sent == {"a": 3, "b": 0.5, "c": True, "d": "é\ud800", "e": [1, None]}
