@@ -297,6 +297,8 @@ class _Check:
             if name in given_elsewhere or name not in self.node.properties:
                 continue
             ignored = np.zeros(len(self.frame), dtype=bool) if name == "submitter_id" else known
+            if name in places and name != "submitter_id" and self.node.properties[name].nullable:
+                continue  # the dictionary asks for an answer, and takes "none": an empty cell is sent as null
             if name in places:
                 empty = self.frame.iloc[:, places[name]].isna().to_numpy(dtype=bool)
                 self.findings.add(
@@ -360,27 +362,37 @@ class _Check:
         )
 
     def other_keys(self) -> None:
-        """Check further unique keys of the node, other than the submitter_id, within the frame."""
+        """Check further unique keys of the node, other than the submitter_id, here and in the commons."""
         for parts in self.node.unique_keys:
             own = [part for part in parts if part not in {"id", "project_id"}]
-            if not own or own == ["submitter_id"]:
+            if not own or own == ["submitter_id"] or not all(part in self.names for part in own):
                 continue
-            columns = [self._cells(self.names.index(part)) if part in self.names else None for part in own]
-            seen: dict[tuple[Any, ...], int] = {}
-            for position in range(len(self.frame)):
-                values = tuple(column[position] if column is not None else None for column in columns)
-                if any(value is None or isinstance(value, list | dict) for value in values):
+            columns = [self._cells(self.names.index(part)) for part in own]
+            taken = self._taken_keys(own)
+            seen: dict[tuple[str, ...], int] = {}
+            for position, values in enumerate(zip(*columns, strict=True)):
+                if any(value is None for value in values):
                     continue
-                first = seen.setdefault(values, position)
+                folded = tuple(fold(str(value)) for value in values)
+                first, owner = seen.setdefault(folded, position), taken.get(folded)
                 if first != position:
-                    self.findings.add(
-                        [position],
-                        own[0],
-                        "duplicate",
-                        f"{' and '.join(map(repr, values))} stands in row {self.rows[first]} too, but "
-                        f"{' and '.join(own)} must be unique",
-                        values=[values[0]],
-                    )
+                    where = f"stands in row {self.rows[first]} too"
+                elif owner is not None and fold(owner) != fold(self.keys[position] or ""):
+                    where = f"is that of {owner!r} in the commons"
+                else:
+                    continue
+                text = f"{' and '.join(map(repr, values))} {where}, but {' and '.join(own)} must be unique"
+                self.findings.add([position], own[0], "duplicate", text, values=[values[0]], origin=GEN3NB)
+
+    def _taken_keys(self, parts: Sequence[str]) -> dict[tuple[str, ...], str]:
+        """Give the values of a unique key that records in the commons have, and whose they are."""
+        if self.look is None:
+            return {}
+        ids = [one.id for held in self.look.all_keys(self.node.name).values() for one in held]
+        return {
+            tuple(fold(str(record.get(part))) for part in parts): str(record.get("submitter_id"))
+            for record in self.look.records(self.node, ids).values()
+        }
 
     def ids(self) -> None:
         """Check that ids, which are never sent, belong to the records that the submitter_ids name."""
