@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from gen3nb.accessor import of
-from gen3nb.errors import IntegrityError, MissingExtra
+from gen3nb.errors import IntegrityError, MissingExtra, SubmissionError
 from gen3nb.launch import sandbox
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = [
     "constants",
     "curves",
     "load",
+    "make_project",
     "medians",
     "medians_of_the_file",
     "patients",
@@ -69,7 +70,7 @@ _CONSTANTS: list[tuple[str, str, Any, str]] = [
     (
         "diagnosis",
         "last_known_disease_status",
-        "Not Reported",
+        "not reported",
         "the file does not part recurrence from death",
     ),
     ("sample", "sample_type", "Primary Tumor", "the size in the file is that of the primary tumour"),
@@ -209,6 +210,32 @@ def plant_mistakes(demographic: pd.DataFrame) -> pd.DataFrame:
     return spoilt
 
 
+def make_project(commons: Commons) -> None:
+    """Make the demo's program and project where they are not there yet.
+
+    Parameters
+    ----------
+    commons : Commons
+        Where to.
+
+    Raises
+    ------
+    PermissionDenied
+        The user may not create a program or a project.
+    """
+    program, code = PROJECT.split("-", 1)
+    have = commons.projects()
+    if program not in set(have["program"]):
+        commons.create_program(program)
+    if PROJECT not in set(have["project"]):
+        commons.create_project(
+            (program, code),
+            name="GBSG-2, 686 breast-cancer patients",
+            dbgap_accession_number=code,
+            availability_type="Open",
+        )
+
+
 def load(commons: Commons, *, progress: bool = True) -> SubmissionReport:
     """Make the project and submit all 3,431 records to a commons.
 
@@ -228,19 +255,14 @@ def load(commons: Commons, *, progress: bool = True) -> SubmissionReport:
     ------
     PermissionDenied
         The user may not create the program, the project or records.
+    SubmissionError
+        Not every record is stored; its ``report`` says which and why.
     """
-    program, code = PROJECT.split("-", 1)
-    have = commons.projects()
-    if program not in set(have["program"]):
-        commons.create_program(program)
-    if PROJECT not in set(have["project"]):
-        commons.create_project(
-            (program, code),
-            name="GBSG-2, 686 breast-cancer patients",
-            dbgap_accession_number=code,
-            availability_type="Open",
-        )
-    return commons.submit(records(), project=PROJECT, progress=progress)
+    make_project(commons)
+    report = commons.submit(records(), project=PROJECT, progress=progress)
+    if not report.ok:
+        raise SubmissionError(f"Not all of the demo's records are in {PROJECT}: {report}", report=report)
+    return report
 
 
 def survival(commons: Commons, *, progress: bool = True) -> pd.DataFrame:
@@ -393,10 +415,11 @@ def run(output: Path, *, commons: Commons | None = None, say: Callable[[Any], No
     say("What the dictionary has no place for:")
     say(without_a_place())
 
+    make_project(commons)
     say("A spreadsheet with planted mistakes, checked before anything is sent:")
     others = {node: frame for node, frame in frames.items() if node != "demographic"}
     spoilt = plant_mistakes(frames["demographic"])
-    checked = of(spoilt).validate("demographic", commons=commons, project=None, others=others)
+    checked = of(spoilt).validate("demographic", project=PROJECT, commons=commons, others=others)
     say(checked.summary)
 
     say(f"Submitting to {PROJECT} at {commons.endpoint} …")

@@ -97,6 +97,8 @@ def compare(
             result.stored[i] = exact[0]
     held = look.records(node, [one.id for one in result.stored.values()])
     columns = [name for name in plain_columns(frame) if name not in _NOT_COMPARED]
+    # a new record must have these, if only as null
+    asked = [name for name in columns if _may_be_null(name, node)]
     for i in rows:
         record = records[i]
         record.pop("project_id", None)
@@ -104,7 +106,8 @@ def compare(
         if before is None:
             result.stored.pop(i, None)
             result.new.append(i)
-            result.records[i] = {name: value for name, value in record.items() if value is not None}
+            given = {name: value for name, value in record.items() if value is not None}
+            result.records[i] = dict.fromkeys(asked) | given
         else:
             _one(result, i, record, before, node, columns)
     return result
@@ -234,7 +237,14 @@ def _completed(record: dict[str, Any], before: Mapping[str, Any], node: Node) ->
     for name in dict.fromkeys(needed):
         if name not in full and before.get(name) is not None:
             full[name] = _sent(before[name], links[name]) if name in links else before[name]
+        elif name not in full and _may_be_null(name, node):
+            full[name] = None
     return full
+
+
+def _may_be_null(name: str, node: Node) -> bool:
+    """Say whether a property is required, but null will do."""
+    return name in node.required and name in node.properties and node.properties[name].nullable
 
 
 def _names_of(group: LinkGroup) -> list[str]:
