@@ -63,6 +63,8 @@ CREATE TABLE IF NOT EXISTS transaction_snapshot (
 CREATE INDEX IF NOT EXISTS snapshot_log ON transaction_snapshot (transaction_id);
 """
 
+#: Write JSON; one encoder for all, as making one takes longer than writing a record.
+dump = json.JSONEncoder(ensure_ascii=False).encode
 #: How many values one statement may bind; SQLite's own limit is higher on every version in use.
 CHUNK = 500
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any
 
-from .graph import now
+from .graph import dump, now
 from .sheepdog_entities import Entity
 
 SUCCEEDED, FAILED, ERRORED, PENDING = "SUCCEEDED", "FAILED", "ERRORED", "PENDING"
@@ -59,7 +58,7 @@ class Log:
 
     def response(self, document: int, answer: dict[str, Any]) -> None:
         """Keep what was answered."""
-        text = json.dumps(answer, ensure_ascii=False)
+        text = dump(answer)
         self.db.execute("UPDATE transaction_document SET response_json = ? WHERE id = ?", (text, document))
 
     def snapshots(self, entities: list[Entity]) -> None:
@@ -70,8 +69,8 @@ class Log:
                 entity.record.id,
                 entity.record.type,
                 entity.action,
-                json.dumps(entity.old, ensure_ascii=False) if entity.old else "{}",
-                json.dumps(entity.record.props, ensure_ascii=False),
+                dump(entity.old) if entity.old else "{}",
+                dump(entity.record.props),
             )
             for entity in entities
             if entity.record is not None

@@ -6,8 +6,9 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
-from .graph import chunked, fold, marks
+from .graph import chunked, dump, fold, marks
 from .schemas import Schemas
 from .sheepdog_documents import python_types
 
@@ -21,6 +22,8 @@ LINKS = (
 USUAL_KEYS = (["project_id", "submitter_id"], ["submitter_id", "project_id"])
 
 Keys = tuple[tuple[Any, ...], ...]
+KeyPlan = list[list[tuple[str, tuple[type, ...], list[Any] | None]]]
+_PLANS: WeakKeyDictionary[Schemas, dict[str, KeyPlan]] = WeakKeyDictionary()
 
 
 class Target(NamedTuple):
@@ -97,15 +100,15 @@ class Session:
 
     def unique(self, node: str, props: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the unique keys of a record that has these properties, as answers show them."""
-        stored = self.schemas.stored(node)
         found = []
-        for names in self.schemas.unique_keys(node):
+        for group in key_plan(self.schemas, node):
             keys: dict[str, Any] = {}
-            for name in names:
+            for name, kinds, enum in group:
                 if name == "project_id" and name not in props:
-                    keys[name] = self.project_id if name in stored else None
+                    keys[name] = self.project_id if kinds else None
                 else:
-                    keys[name] = _plausible(stored.get(name), props.get(name))
+                    value = props.get(name)
+                    keys[name] = value if value is None or _plausible(value, kinds, enum) else None
             found.append(keys)
         return found
 
@@ -245,7 +248,7 @@ def _row(record: Record, moment: str) -> tuple[Any, ...]:
         props.get("project_id"),
         submitter,
         fold(submitter) if submitter is not None else None,
-        json.dumps(stored, ensure_ascii=False),
+        dump(stored),
         props.get("state"),
         props.get("created_datetime"),
         moment,
@@ -263,6 +266,7 @@ def index_keys(db: sqlite3.Connection, schemas: Schemas) -> None:
     names = {
         name
         for node in schemas.nodes
+        if node not in ("program", "project")  # of which there are few
         for keys in schemas.unique_keys(node)
         for name in keys
         if name not in ("project_id", "submitter_id")
@@ -285,12 +289,23 @@ def plain_keys(keys: Iterable[Mapping[str, Any]]) -> Keys:
     return tuple(tuple(values.values()) for values in keys)
 
 
-def _plausible(schema: dict[str, Any] | None, value: Any) -> Any:
-    """Return the value if its property could hold it, else None."""
-    if schema is None or value is None:
-        return None
-    kinds = python_types(schema)
+def _plausible(value: Any, kinds: tuple[type, ...], enum: list[Any] | None) -> bool:
+    """Whether a property could hold the value."""
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        return None
-    enum = schema.get("enum")
-    return value if not enum or value in enum else None
+        return False
+    return not enum or value in enum
+
+
+def key_plan(schemas: Schemas, node: str) -> KeyPlan:
+    """Return the unique keys of a type, each with the Python types and the vocabulary of its property."""
+    plans = _PLANS.setdefault(schemas, {})
+    if node not in plans:
+        stored = schemas.stored(node)
+        plans[node] = [
+            [
+                (name, python_types(stored[name]) if name in stored else (), stored.get(name, {}).get("enum"))
+                for name in names
+            ]
+            for names in schemas.unique_keys(node)
+        ]
+    return plans[node]
