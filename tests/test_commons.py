@@ -33,6 +33,7 @@ def test_whoami(commons: Commons, reader: Commons, project: str) -> None:
     assert me.profile is None
     assert not me.admin
     assert commons.whoami().admin
+    assert ": everything" in str(commons.whoami())
     assert me.expires is not None
     assert me.key_expires is not None
     assert me.expires < me.key_expires

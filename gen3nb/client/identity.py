@@ -32,7 +32,7 @@ class Identity:
     key_expires : datetime or None
         When the API key ends.
     projects : dict of str to tuple of str
-        The methods that the user has on each project.
+        The methods that the user has on each project; ``("*",)`` is all.
     """
 
     username: str
@@ -57,7 +57,10 @@ class Identity:
         ]
         if self.key_expires is not None:
             rows.append(("API key until", _said(self.key_expires)))
-        shown = [f"{project}: {', '.join(methods)}" for project, methods in list(self.projects.items())[:10]]
+        shown = [
+            f"{project}: {'everything' if '*' in methods else ', '.join(methods)}"
+            for project, methods in list(self.projects.items())[:10]
+        ]
         if len(self.projects) > 10:
             shown.append(f"and {len(self.projects) - 10} more: commons.access()")
         rows.append(("access", "; ".join(shown) or "to no project"))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import requests
-from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3.exceptions import NewConnectionError
 from urllib3.exceptions import TimeoutError as PoolTimeout
 
 from gen3nb.client.addresses import is_loopback, origin
@@ -39,7 +40,7 @@ def lost(error: BaseException, endpoint: str, service: str, method: str, path: s
     def is_or_wraps(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
-    if is_or_wraps(NameResolutionError) or "getaddrinfo" in text:
+    if is_or_wraps(socket.gaierror):
         return unreached(
             f"there is no machine of the name in {endpoint}: check the spelling, and that you are online"
         )
