@@ -1,7 +1,7 @@
 """Runs a checked query, level by level: each field is resolved for all objects of its level at once.
 
-So one level of links is one statement to the database however many records have it, and a list of 100,000 records is
-put together column by column.
+So one level of links is one statement to the database however many records have it, and a list of 100,000
+records is put together column by column.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from .peregrine_introspection import Schema
 from .peregrine_syntax import Directive, Document, Field, GraphQLFault, Inline, Operation, Selection
-from .peregrine_types import DIRECTIVES, EnumType, ListOf, ObjectType, Required, ScalarType, Type
+from .peregrine_types import DIRECTIVES, ListOf, ObjectType, Required, ScalarType, Type
 from .peregrine_values import argument_values, variable_values
 
 

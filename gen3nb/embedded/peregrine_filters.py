@@ -1,8 +1,9 @@
 """Arguments of a list of records, turned into SQL.
 
-The statements know a record as ``n``, a row of the table ``node``. Text compares as PostgreSQL's ``->>`` gives it,
-values sort as PostgreSQL's JSON values do: so a whole number, which a query can only name as a float, finds nothing,
-and what is missing comes last in ascending order.
+The statements know a record as ``n``, a row of the table ``node``. Text compares as PostgreSQL's ``->>``
+gives it, values sort as its JSON values do: so a whole number, which a query can only name as a float, finds
+nothing, and what is missing comes last in ascending order. Names in the SQL are those of the data dictionary,
+quoted; whatever a query gives is bound.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
-from dateutil import parser as dates
+from dateutil import parser as dates  # type: ignore[import-untyped]
 
 from .graph import fold
 from .peregrine_model import COLUMNS, Edge, Model, NodeType
@@ -25,14 +26,16 @@ _MOMENTS = (
     ("updated_after", "updated", ">"),
     ("updated_before", "updated", "<"),
 )
+#: Whether something is among values that are bound as one, see :func:`array`.
+AMONG = "IN (SELECT value FROM json_each(?))"
 #: A JSON value as text, and its rank in the order of JSON values; values of one rank compare with their like.
 _TEXT = (
     "CASE json_type(n.props, {0}) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'"
     " ELSE CAST(json_extract(n.props, {0}) AS TEXT) END"
 )
 _RANK = (
-    "CASE json_type(n.props, {0}) WHEN 'null' THEN 0 WHEN 'text' THEN 1 WHEN 'integer' THEN 2 WHEN 'real' THEN 2"
-    " WHEN 'false' THEN 3 WHEN 'true' THEN 3 WHEN 'array' THEN 4 WHEN 'object' THEN 5 END"
+    "CASE json_type(n.props, {0}) WHEN 'null' THEN 0 WHEN 'text' THEN 1 WHEN 'integer' THEN 2"
+    " WHEN 'real' THEN 2 WHEN 'false' THEN 3 WHEN 'true' THEN 3 WHEN 'array' THEN 4 WHEN 'object' THEN 5 END"
 )
 _ITEMS = (
     "SELECT CASE j.type WHEN 'text' THEN j.value ELSE j.type END FROM json_each(n.props, {0}) j"
@@ -63,6 +66,7 @@ class Wanted:
     """Which records a list holds: conditions, order, how many from where.
 
     ``any_links`` are links of which a record must have one; it stands in the service's list once for each.
+    ``few`` says that the records are named, so that an index finds them faster than reading in order does.
     """
 
     where: Where
@@ -71,6 +75,7 @@ class Wanted:
     offset: int = 0
     any_links: list[str] = field(default_factory=list)
     distinct: bool = False
+    few: bool = False
 
 
 def array(values: Iterable[Any]) -> str:
@@ -106,7 +111,7 @@ def wanted(model: Model, node: NodeType | None, arguments: dict[str, Any]) -> Wa
     for name in ("id", "ids"):
         if name in arguments:
             given = arguments[name]
-            where.add("n.id IN (SELECT value FROM json_each(?))", array(given if name == "ids" else [given]))
+            where.add(f"n.id {AMONG}", array(given if name == "ids" else [given]))
     if "quick_search" in arguments:
         _search(str(arguments["quick_search"]), where)
     for name, column, compare in _MOMENTS:
@@ -116,18 +121,19 @@ def wanted(model: Model, node: NodeType | None, arguments: dict[str, Any]) -> Wa
         _links(node, arguments, found)
         _ways(model, node, arguments, found)
     found.order = _order(node, arguments)
+    found.few = bool({"id", "ids", "submitter_id"} & arguments.keys())
     return found
 
 
 def text(name: str) -> str:
-    """SQL for a property's value as text."""
+    """Write SQL for a property's value as text."""
     if name in COLUMNS:
         return f"n.{COLUMNS[name]}"
     return _TEXT.format(path(name))
 
 
 def path(name: str) -> str:
-    """SQL for the place of a property among a record's JSON properties; names hold letters, digits and ``_`` only."""
+    """Write SQL for the place of a property in the JSON; its name holds letters, digits and ``_`` only."""
     return f"'$.\"{name}\"'"
 
 
@@ -151,7 +157,7 @@ def _properties(node: NodeType, arguments: dict[str, Any], where: Where) -> None
         if kind == "List":
             items = _ITEMS.format(path(name))
             where.add(
-                f"json_type(n.props, {path(name)}) = 'array' AND json_array_length(?) > 0"
+                f"json_type(n.props, {path(name)}) = 'array' AND json_array_length(?) > 0"  # noqa: S608
                 f" AND NOT EXISTS (SELECT 1 FROM json_each(?) v WHERE v.value NOT IN ({items}))",
                 *[array(_texts(given))] * 2,
             )
@@ -160,7 +166,7 @@ def _properties(node: NodeType, arguments: dict[str, Any], where: Where) -> None
 
 
 def _among(name: str, kind: str, given: Any) -> tuple[str, str]:
-    """SQL for whether a value is among some.
+    """Write SQL for whether a value is among some.
 
     The service compares texts: that of a number in a query always has a fraction, and one with an exponent is
     written out in the database; so neither whole numbers nor very large and small ones find anything.
@@ -169,8 +175,8 @@ def _among(name: str, kind: str, given: Any) -> tuple[str, str]:
         numbers = [one for one in (given if isinstance(given, list) else [given]) if one is not None]
         plain = [one for one in numbers if not set(str(one)) & set("enai")]
         sql = f"json_type(n.props, {path(name)}) = 'real' AND json_extract(n.props, {path(name)})"
-        return f"{sql} IN (SELECT value FROM json_each(?))", array(plain)
-    return f"{text(name)} IN (SELECT value FROM json_each(?))", array(_texts(given))
+        return f"{sql} {AMONG}", array(plain)
+    return f"{text(name)} {AMONG}", array(_texts(given))
 
 
 def _refused(node: NodeType, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -203,14 +209,14 @@ def _moment(given: str) -> str:
             moment = moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise GraphQLFault(str(error)) from None
-    return moment.replace(tzinfo=None).isoformat("T", "microseconds")
+    return str(moment.replace(tzinfo=None).isoformat("T", "microseconds"))
 
 
-# -- links -------------------------------------------------------------------------------------------------------
+# -- links ----------------------------------------------------------------------------------------------
 
 
 def linked(node: NodeType, name: str) -> str:
-    """SQL for whether a record has a link.
+    """Write SQL for whether a record has a link.
 
     Raises
     ------
@@ -219,11 +225,11 @@ def linked(node: NodeType, name: str) -> str:
     """
     if name not in node.edges:
         raise GraphQLFault(f"Invalid link name '{name}'")
-    return f"EXISTS (SELECT 1 FROM edge e WHERE {_step(node.edges[name], 'n.id', node.name)})"
+    return f"EXISTS (SELECT 1 FROM edge e WHERE {_step(node.edges[name], 'n.id', node.name)})"  # noqa: S608
 
 
 def _step(edge: Edge, place: str, name: str) -> str:
-    """SQL for the rows of ``e`` that lead from a record along a link."""
+    """Write SQL for the rows of ``e`` that lead from a record along a link."""
     if edge.up:
         return f"e.src_id = {place} AND e.src_type = '{name}' AND e.name = {_quoted(edge.link)}"
     return f"e.dst_id = {place} AND e.src_type = '{edge.other}' AND e.name = {_quoted(edge.link)}"
@@ -271,7 +277,7 @@ def _way(model: Model, node: NodeType, entry: dict[str, Any], argument: str) -> 
 def _branch(
     node: NodeType, ways: list[list[Edge]], model: Model, end: Where, values: list[Any], place: str
 ) -> str:
-    """SQL for whether one of some ways leads on from a record; ways that begin alike are walked together."""
+    """Write SQL for whether one of some ways leads on; ways that begin alike are walked together."""
     branches: dict[str, list[list[Edge]]] = {}
     for way in ways:
         branches.setdefault(way[0].name, []).append(way[1:])
@@ -284,12 +290,13 @@ def _branch(
         if any(not way for way in rest):
             values += end.values
             conditions.append(
-                f"e.{there}_id IN (SELECT n.id FROM node n WHERE n.type = {_quoted(edge.other)} AND {end.sql})"
+                f"e.{there}_id IN (SELECT n.id FROM node n"  # noqa: S608
+                f" WHERE n.type = {_quoted(edge.other)} AND {end.sql})"
             )
         if further := [way for way in rest if way]:
             conditions.append(_branch(model.types[edge.other], further, model, end, values, f"e.{there}_id"))
         parts.append(
-            f"{place} IN (SELECT e.{here}_id FROM edge e WHERE e.src_type = {source}"
+            f"{place} IN (SELECT e.{here}_id FROM edge e WHERE e.src_type = {source}"  # noqa: S608
             f" AND e.name = {_quoted(edge.link)} AND ({' OR '.join(conditions)}))"
         )
     return " OR ".join(parts)
@@ -305,7 +312,7 @@ def _end(entry: dict[str, Any]) -> Where:
             where.add(f"n.{COLUMNS[name]} = ?", _clean(str(value)))
         elif isinstance(value, list):
             where.add(
-                f"json_type(n.props, {path(name)}) = 'array' AND NOT EXISTS (SELECT 1 FROM json_each(?) v"
+                f"json_type(n.props, {path(name)}) = 'array' AND NOT EXISTS (SELECT 1 FROM json_each(?) v"  # noqa: S608
                 f" WHERE v.value NOT IN (SELECT j.value FROM json_each(n.props, {path(name)}) j"
                 " WHERE j.type = 'text'))",
                 array(value),
@@ -322,11 +329,11 @@ def _end(entry: dict[str, Any]) -> Where:
     return where
 
 
-# -- order -------------------------------------------------------------------------------------------------------
+# -- order ----------------------------------------------------------------------------------------------
 
 
 def _order(node: NodeType | None, arguments: dict[str, Any]) -> str:
-    """SQL for the order, the ascending argument before the other; empty if there is none."""
+    """Write SQL for the order, the ascending argument before the other; empty if there is none."""
     parts: list[str] = []
     for argument, direction in (("order_by_asc", "ASC NULLS LAST"), ("order_by_desc", "DESC NULLS FIRST")):
         name = arguments.get(argument)

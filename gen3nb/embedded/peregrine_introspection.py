@@ -85,9 +85,9 @@ _TYPE_KIND = EnumType(
 _LOCATION = EnumType(
     "__DirectiveLocation",
     (
-        "QUERY", "MUTATION", "SUBSCRIPTION", "FIELD", "FRAGMENT_DEFINITION", "FRAGMENT_SPREAD", "INLINE_FRAGMENT",
-        "SCHEMA", "SCALAR", "OBJECT", "FIELD_DEFINITION", "ARGUMENT_DEFINITION", "INTERFACE", "UNION", "ENUM",
-        "ENUM_VALUE", "INPUT_OBJECT", "INPUT_FIELD_DEFINITION",
+        "QUERY", "MUTATION", "SUBSCRIPTION", "FIELD", "FRAGMENT_DEFINITION", "FRAGMENT_SPREAD",
+        "INLINE_FRAGMENT", "SCHEMA", "SCALAR", "OBJECT", "FIELD_DEFINITION", "ARGUMENT_DEFINITION", "INTERFACE",
+        "UNION", "ENUM", "ENUM_VALUE", "INPUT_OBJECT", "INPUT_FIELD_DEFINITION",
     ),
 )  # fmt: skip
 _DEPRECATED = {"includeDeprecated": Argument(BOOLEAN, False)}
@@ -216,7 +216,7 @@ class Schema:
                     self.possible.setdefault(interface.name, []).append(one)
 
     def _collect(self, start: ScalarType | EnumType | InputType | ObjectType) -> None:
-        """Note the types in the order in which the schema is walked: depth first, arguments before results."""
+        """Note the types as the schema is walked: depth first, arguments before results."""
         stack = [iter((start,))]
         while stack:
             found = next(stack[-1], None)

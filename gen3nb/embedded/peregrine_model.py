@@ -1,4 +1,4 @@
-"""The data model as the query service sees it: node types, their properties as GraphQL scalars, their links."""
+"""The data model as the query service sees it: node types, properties as GraphQL scalars, links."""
 
 from __future__ import annotations
 
@@ -19,22 +19,31 @@ COLUMNS = {
     "created_datetime": "created",
     "updated_datetime": "updated",
 }
-#: The default dictionary's node types in the order in which the service's image lists their files. It shows in the
-#: order of fields, and so in which of several names it suggests; types of other dictionaries follow by name.
+#: The default dictionary's node types, as the service's image lists their files. The order shows in that of
+#: fields, and so in which of several names it suggests; other types follow by name.
 _LISTED = (
-    "root data_release project slide read_group_qc program slide_image experimental_metadata treatment keyword "
-    "diagnosis slide_count demographic publication submitted_methylation clinical_test exposure "
-    "submitted_aligned_reads read_group case submitted_somatic_mutation submitted_copy_number "
-    "core_metadata_collection acknowledgement aligned_reads_index experiment family_history sample aliquot "
-    "submitted_unaligned_reads"
-).split()
+    "root", "data_release", "project", "slide", "read_group_qc", "program", "slide_image",
+    "experimental_metadata", "treatment", "keyword", "diagnosis", "slide_count", "demographic",
+    "publication", "submitted_methylation", "clinical_test", "exposure", "submitted_aligned_reads",
+    "read_group", "case", "submitted_somatic_mutation", "submitted_copy_number",
+    "core_metadata_collection", "acknowledgement", "aligned_reads_index", "experiment",
+    "family_history", "sample", "aliquot", "submitted_unaligned_reads",
+)  # fmt: skip
 _NAME = re.compile("[A-Za-z_][A-Za-z_0-9]*")
-#: How far from the middle of the graph a category is; a path never turns back. All others are farther out.
+#: How far from the middle of the graph a category is; a path never turns back. All others are outside.
 _LEVELS = {"administrative": 0, "biospecimen": 1, "clinical": 1, "data_file": 3}
 _OUTSIDE = 4
 #: Links at which every path ends.
 _TERMINAL = frozenset(
-    "annotations centers archives tissue_source_sites files related_files describing_files".split()
+    (
+        "annotations",
+        "centers",
+        "archives",
+        "tissue_source_sites",
+        "files",
+        "related_files",
+        "describing_files",
+    )
 )
 
 
@@ -42,8 +51,8 @@ _TERMINAL = frozenset(
 class Edge:
     """A link of a node type, seen from that type.
 
-    ``name`` is the field's name here, ``link`` the link's name in the child's schema, ``up`` says whether the type
-    itself is that child.
+    ``name`` is the field's name here, ``link`` the link's name in the child's schema, ``up`` says whether the
+    type itself is that child.
     """
 
     name: str
@@ -54,7 +63,7 @@ class Edge:
 
 @dataclass(slots=True)
 class NodeType:
-    """A node type: ``properties`` maps names to ``String``, ``Float``, ``Boolean`` or ``List``, sorted by name."""
+    """A node type: ``properties`` maps names, sorted, to ``String``, ``Float``, ``Boolean`` or ``List``."""
 
     name: str
     category: str
@@ -117,7 +126,8 @@ class Model:
     def paths(self, start: str, end: str) -> list[tuple[Edge, ...]]:
         """Give the ways from one type to another that the service follows.
 
-        They lead away from the middle of the graph (from a case down to files), never back; a step up is the last.
+        They lead away from the middle of the graph (from a case down to files), never back; a step up is the
+        last.
         """
         if start not in self._paths:
             self._paths[start] = self._paths_from(start)

@@ -33,35 +33,35 @@ class Resolvers(Protocol):
     """What gives the values; see :mod:`.peregrine_resolvers`."""
 
     def records(self, node: NodeType) -> Resolver:
-        """Records of a type."""
+        """Give the records of a type."""
         ...
 
     def count(self, node: NodeType) -> Resolver:
-        """Number of records of a type."""
+        """Count the records of a type."""
         ...
 
     def linked(self, node: NodeType, name: str) -> Resolver:
-        """Records at the other end of a link."""
+        """Give the records at the other end of a link."""
         ...
 
     def count_linked(self, node: NodeType, name: str) -> Resolver:
-        """Number of records at the other end of a link."""
+        """Count the records at the other end of a link."""
         ...
 
     def links(self, node: NodeType) -> Resolver:
-        """Records at the other end of any link."""
+        """Give the records at the other end of any link."""
         ...
 
     def nodes(self) -> Resolver:
-        """Records of all types."""
+        """Give records of all types."""
         ...
 
     def files(self) -> Resolver:
-        """Records that describe files."""
+        """Give records that describe files."""
         ...
 
     def node_types(self) -> Resolver:
-        """Node types of the data dictionary."""
+        """Give the node types of the data dictionary."""
         ...
 
 

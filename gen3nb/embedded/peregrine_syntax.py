@@ -1,7 +1,7 @@
 """GraphQL's syntax as it was in 2016, which the query service speaks: no ``null``, no block strings.
 
-The messages are those of the library that the service is built on. They name line and column and show the place, and
-clients show them to their users, so they are kept to the letter.
+The messages are those of the library that the service is built on. They name line and column and show the
+place, and clients show them to their users, so they are kept to the letter.
 """
 
 from __future__ import annotations
@@ -298,10 +298,12 @@ class _Lexer:
             if letter != "\\":
                 raise self.fault(position, f"Invalid character within String: {self.shown(position)}.")
             escaped = text[position + 1 : position + 2]
+            if not escaped:  # the library breaks off here, with Python's own words
+                raise GraphQLFault("'NoneType' object cannot be interpreted as an integer")
             if escaped == "u" and _HEX.match(text, position + 2):
                 parts.append(chr(int(text[position + 2 : position + 6], 16)))
                 position += 6
-            elif escaped in _ESCAPES and escaped:
+            elif escaped in _ESCAPES:
                 parts.append(_ESCAPES[escaped])
                 position += 2
             else:

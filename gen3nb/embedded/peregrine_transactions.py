@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .peregrine_filters import Where, array
+from .peregrine_filters import AMONG, Where, array
 from .peregrine_syntax import GraphQLFault
 from .peregrine_types import BOOLEAN, ID, INT, STRING, Argument, FieldType, ListOf, ObjectType, Resolver
 
@@ -78,7 +78,7 @@ def _children(table: str, columns: str) -> Resolver:
         groups: dict[int, list[dict[str, Any]]] = {}
         sql = (
             f"SELECT transaction_id, {columns} FROM {table}"  # noqa: S608 - constants of this module
-            " WHERE transaction_id IN (SELECT value FROM json_each(?)) ORDER BY id"
+            f" WHERE transaction_id {AMONG} ORDER BY id"
         )
         names = ["transaction_id", *columns.split(", ")]
         for row in context.query(sql, [array(source["id"] for source in sources)]):
@@ -216,8 +216,9 @@ LOG_ARGUMENTS = {
     "closed": Argument(BOOLEAN),
     "committable": Argument(
         BOOLEAN,
-        description='(committable: true) means (is_dry_run: true) AND (closed: false) AND (state: "SUCCEEDED") AND '
-        "(committed_by is None).  Note: committed_by is None cannot be represented in GraphQL, hence this argument.",
+        description="(committable: true) means (is_dry_run: true) AND (closed: false) AND (state: "
+        '"SUCCEEDED") AND (committed_by is None).  Note: committed_by is None cannot be represented in '
+        "GraphQL, hence this argument.",
     ),
     "state": Argument(STRING),
     "committed_by": Argument(ID),
@@ -282,7 +283,7 @@ def _number(value: str) -> int:
 
 def _where(context: Any, arguments: dict[str, Any]) -> Where:
     where = Where()
-    where.add("project_id IN (SELECT value FROM json_each(?))", array(context.projects))
+    where.add(f"project_id {AMONG}", array(context.projects))
     if "quick_search" in arguments:
         text = arguments["quick_search"].strip()
         where.add("id = ?", int(text) if text.lstrip("+-").isdecimal() else -1)
@@ -298,8 +299,7 @@ def _where(context: Any, arguments: dict[str, Any]) -> Where:
         _among(where, "project_id", arguments["project_id"])
     if "entities" in arguments:
         where.add(
-            "id IN (SELECT transaction_id FROM transaction_snapshot"
-            " WHERE entity_id IN (SELECT value FROM json_each(?)))",
+            f"id IN (SELECT transaction_id FROM transaction_snapshot WHERE entity_id {AMONG})",  # noqa: S608
             array(arguments["entities"]),
         )
     if "related_cases" in arguments:
@@ -311,4 +311,4 @@ def _where(context: Any, arguments: dict[str, Any]) -> Where:
 
 
 def _among(where: Where, column: str, values: Iterable[str]) -> None:
-    where.add(f"{column} IN (SELECT value FROM json_each(?))", array(values))
+    where.add(f"{column} {AMONG}", array(values))

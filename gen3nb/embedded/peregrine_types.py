@@ -78,7 +78,7 @@ class InputType:
         return self.name
 
 
-#: Gives the value of a field for each of some sources; an exception in place of a value is that source's error.
+#: Gives the value of a field for each of some sources; an exception in its place is that source's error.
 Resolver = Callable[[Any, list[Any], dict[str, Any], Any], list[Any]]
 
 

@@ -1,13 +1,12 @@
-"""The checks that a query must pass before it runs: 24 rules, in the order and the words of the real service's library.
+"""The checks that a query must pass before it runs: 24 rules, in the order and words of the real library.
 
-All rules look at a part of the query when the walk comes to it (or leaves it), one rule after the other; so the order
-of the messages is the library's, too.
+All rules look at a part of the query when the walk comes to it (or leaves it), one rule after the other; so
+the order of the messages is the library's, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from .peregrine_introspection import Schema
 from .peregrine_overlap import Overlaps
@@ -257,7 +256,7 @@ class _Validation:
         return f" Did you mean {alternatives(near)}?" if near else ""
 
     def inline(self, one: Inline, outer: Type | None, parent: ObjectType | None) -> None:
-        # without a condition it is the field's whole type, a list of records, which the service takes for another
+        # without a condition it is the field's whole type: a list, which is no type that a record can have
         type_ = self.schema.types.get(one.on) if one.on else outer
         if one.on and type_ and not isinstance(type_, ObjectType):
             self.report(f'Fragment cannot condition on non composite type "{one.on}".')

@@ -1,4 +1,4 @@
-"""Values of a query: literals and variables checked against types, arguments put together, near names suggested."""
+"""Values of a query: literals and variables checked against types, arguments, suggestions of near names."""
 
 from __future__ import annotations
 
@@ -158,7 +158,8 @@ def variable_values(
         value = given.get(one.name)
         if type_ is None or not is_input(type_):
             raise GraphQLFault(
-                f'Variable "${one.name}" expected value of type "{one.type}" which cannot be used as an input type.'
+                f'Variable "${one.name}" expected value of type "{one.type}" which cannot be used as an '
+                "input type."
             )
         if value is not None:
             try:
@@ -196,8 +197,8 @@ def argument_values(
             value = variables.get(node.name)
             if value is None and isinstance(argument.type, Required):
                 raise GraphQLFault(
-                    f'Argument "{name}" of required type {argument.type}" provided the variable "${node.name}" '
-                    "which was not provided"
+                    f'Argument "{name}" of required type {argument.type}" provided the variable '
+                    f'"${node.name}" which was not provided'
                 )
         elif node is not None:
             value = from_literal(argument.type, node, variables)
