@@ -11,10 +11,12 @@ import pandas as pd
 
 from gen3nb.dictionary import Node, Property, Step
 from gen3nb.errors import IntegrityError
+from gen3nb.frames.codec import plain_column
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.decoding import ColumnsOf, column_of, object_array
 from gen3nb.frames.filtering import Condition, conditions_of, fits
 from gen3nb.frames.graphql import EVERY, PAGE, link_of, mended, mended_value, resolve, step_name
+from gen3nb.frames.joining import Links
 from gen3nb.frames.origin import tag_as
 from gen3nb.frames.progress import Progress, report
 from gen3nb.frames.reading import facts
@@ -128,15 +130,31 @@ class Selection:
 
     @property
     def local(self) -> list[str]:
-        """The conditions that are checked here, in words, since services cannot do them."""
-        return [condition.words for condition in self._here()]
+        """What is done here, in words, since query services cannot do it, or not rightly."""
+        exported = [f"{name} is read from the export" for name in self._all() if self._doubtful(name)]
+        return [*(condition.words for condition in self._here()), *exported]
 
     def _here(self) -> list[Condition]:
         return [condition for condition in self._conditions if not condition.by_service]
 
-    def _needed(self) -> list[str]:
+    def _all(self) -> list[str]:
+        """Give the columns of the frame, and those that are needed to filter it here."""
         local = [condition.column for condition in self._here()]
         return list(dict.fromkeys(["id", *self._columns, *local]))
+
+    def _needed(self) -> list[str]:
+        """Give the columns that are asked for by GraphQL."""
+        return [name for name in self._all() if not self._doubtful(name)]
+
+    def _doubtful(self, name: str) -> bool:
+        """Say whether queries give a column wrong: they mix up two links to one node, and types of values."""
+        steps, prop = self._resolved(name)
+        children = (self._connection.dictionary[step.link.source] for step in steps)
+        return prop.kind == "mixed" or any(
+            sum(other.target in {step.link.target, child.name} for other in child.links) > 1
+            or step.link.target == child.name
+            for step, child in zip(steps, children, strict=True)
+        )
 
     def _filters(self) -> tuple[list[str], dict[str, Any], list[str]]:
         """Give arguments, variables and their declarations for what the commons filters by."""
@@ -190,7 +208,7 @@ class Selection:
         if not self._here():
             return self._counted()
         few = [condition.column for condition in self._here()]
-        return sum(len(page) for page in self._like(columns=few)._frames(PAGE))
+        return len(self._like(columns=few).to_frame(progress=False))
 
     def _counted(self) -> int:
         arguments, variables, declared = self._filters()
@@ -233,8 +251,28 @@ class Selection:
         return self._finished(frame)
 
     def _finished(self, frame: pd.DataFrame) -> pd.DataFrame:
+        frame = self._with_exported(frame)
         kept = frame[fits(frame, self._here())][self._columns].reset_index(drop=True)
         return tag_as(kept, facts(self._connection, self._node, self._project))
+
+    def _with_exported(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Add the columns that queries give wrong, out of the export."""
+        columns = {name: self._resolved(name) for name in self._all() if self._doubtful(name)}
+        if not columns:
+            return frame
+        links = Links(self._connection, self._project, progress=False)
+        for steps, _ in columns.values():
+            links.plan(steps)
+        for name, (steps, prop) in columns.items():
+            end = self._connection.dictionary[steps[-1].end] if steps else self._node
+            held = links.frame(end, [prop.name])
+            values = dict(zip(held["id"], plain_column(held[prop.name], prop), strict=True))
+            pairs = links.pairs(steps, frame["id"])
+            ends: dict[str, list[Any]] = {}
+            for left, right in zip(pairs["left"], pairs["right"], strict=True):
+                ends.setdefault(left, []).append(values.get(right))
+            frame[name] = _far_column([ends.get(one, []) for one in frame["id"]], steps, prop)
+        return frame
 
     def pages(self, size: int) -> Iterator[pd.DataFrame]:
         """Give the records as frames of ``size`` rows, the last one shorter; in one order, none twice.
@@ -255,6 +293,11 @@ class Selection:
         """
         if size < 1:
             raise ValueError(f"a page has at least one row, not {size}")
+        if any(map(self._doubtful, self._all())):
+            whole = self.to_frame(progress=False)
+            for start in range(0, len(whole), size):
+                yield whole.iloc[start : start + size].reset_index(drop=True)
+            return
         rest: pd.DataFrame | None = None
         for frame in self._frames(size):
             rest = frame if rest is None or rest.empty else pd.concat([rest, frame], ignore_index=True)

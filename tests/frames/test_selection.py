@@ -238,3 +238,39 @@ def test_records_that_come_while_it_reads(
     assert next(numbers) >= 2  # it tried again
     with pytest.raises(IntegrityError):
         list(commons.select("case", project=project).pages(2))
+
+
+def test_what_queries_mix_up_is_read_from_the_export(gardens: Commons) -> None:
+    project = str(gardens.create_project(("TEST", "mixed")))
+    plants = [
+        a_record(
+            gardens.dictionary["plant"], f"p{number}", gardens={"submitter_id": "g"}, height=height, age=age
+        )
+        for number, (height, age) in enumerate([(40.5, "5"), ("tall", 6), (None, None)])
+    ]
+    cutting = a_record(gardens.dictionary["plant"], "q", plants={"submitter_id": "p1"})
+    cross = {
+        "type": "cross",
+        "submitter_id": "x",
+        "mothers": {"submitter_id": "p0"},
+        "fathers": {"submitter_id": "p1"},
+    }
+    garden = {"type": "garden", "submitter_id": "g", "projects": {"code": "mixed"}}
+    put(gardens, project, [garden, *plants, cutting, cross])
+    crosses = gardens.select("cross", project=project, columns=["mothers.submitter_id", "fathers.height"])
+    assert "mothers" not in crosses.graphql
+    assert crosses.local == [
+        "mothers.submitter_id is read from the export",
+        "fathers.height is read from the export",
+    ]
+    assert crosses.to_frame().to_dict("list") == {"mothers.submitter_id": ["p0"], "fathers.height": ["tall"]}
+    heights = gardens.select("plant", project=project, columns=["submitter_id", "height", "age"])
+    rows = heights.to_frame().sort_values("submitter_id")
+    assert rows["height"].tolist() == [40.5, "tall", None, None]
+    assert rows["age"].tolist() == ["5", 6, None, None]
+    assert heights.filter({"height": (40, 41)}).count() == 1
+    assert [len(page) for page in heights.pages(3)] == [3, 1]
+    cuttings = gardens.select("plant", project=project, columns=["submitter_id", "cuttings.submitter_id"])
+    found = cuttings.to_frame().set_index("submitter_id")["cuttings.submitter_id"]
+    assert found["p1"] == ["q"]
+    assert found["q"] == []
