@@ -248,7 +248,8 @@ def _xlsx(frame: pd.DataFrame, file: Path, node: Node) -> None:
         raise MissingExtra.named("excel", "An Excel file") from None
     if len(frame) > _SHEET_ROWS:
         raise ValidationError(
-            f"{node.name} has {len(frame):,} records and a sheet holds {_SHEET_ROWS:,}: export it as Parquet or TSV"
+            f"{node.name} has {len(frame):,} records and a sheet holds {_SHEET_ROWS:,}: export it as Parquet "
+            "or TSV"
         )
     book = Workbook(write_only=True)
     sheet = book.create_sheet(node.name[:_SHEET_NAME])
@@ -261,8 +262,8 @@ def _xlsx(frame: pd.DataFrame, file: Path, node: Node) -> None:
             if isinstance(plain, str):
                 if len(plain) > _SHEET_CELL:
                     raise ValidationError(
-                        f"{node.name}, row {number}: {name} has {len(plain):,} letters and a cell of a sheet holds "
-                        f"{_SHEET_CELL:,}: export it as Parquet or JSON",
+                        f"{node.name}, row {number}: {name} has {len(plain):,} letters and a cell of a sheet "
+                        f"holds {_SHEET_CELL:,}: export it as Parquet or JSON",
                         row=number,
                         column=name,
                     )

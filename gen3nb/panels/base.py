@@ -134,8 +134,8 @@ class Panel(VBox):  # type: ignore[misc] # ipywidgets has no types
                 self._messages,
                 self.body,
                 self._running,
-                self.foot,
                 self.after,
+                self.foot,
                 self.drawer.box,
             ]
         )

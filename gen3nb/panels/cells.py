@@ -206,6 +206,6 @@ def _kind(values: pd.Series, right: bool) -> str:
 
 
 def _short(value: float) -> str:
-    if float(value).is_integer():
+    if float(value).is_integer() and abs(value) < _SAFE:
         return number(int(value))
-    return f"{value:.4g}"
+    return number(round(value, 2)) if 1 <= abs(value) < 10**9 else f"{value:.4g}"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Query"]
 
 _EVERYWHERE = ""
+#: Up to so many records, what is filtered here is counted too, which means to read the columns.
+_COUNTED_HERE = 5_000
 
 
 class Query(Panel):
@@ -89,6 +91,7 @@ class Query(Panel):
         self.when(self.node, "picked", self._node_chosen)
         self.when(self.properties, "picked", self._changed)
         self.when(self.add_filter, "value", self._filter_asked)
+        self.when(self.keep.name, "value", self._write_code)
         self.guard(self._build if self.commons is not None else self._not_connected)
 
     # what is chosen
@@ -284,17 +287,12 @@ class Query(Panel):
             return
         self._count.value = "<span class='g3-sub'>counting…</span>"
         mine = self._asked
-        server = {
-            name: condition for name, condition in self._where.items() if not isinstance(condition, tuple)
-        }
+        where = self._where
 
         def count() -> None:
             try:
-                found = selection.count() if not selection.local else self._like(selection, server).count()
+                found, words = self._counted(selection, where, total)
                 if mine == self._asked:
-                    words = f"The commons filters {number(total)} to {number(found)}."
-                    if selection.local:
-                        words += f" Then {escape('; '.join(selection.local))} is filtered here."
                     self._say_count(found, words + " All of them are read, none cut off.")
             except Gen3Error as error:
                 if mine == self._asked:
@@ -304,11 +302,23 @@ class Query(Panel):
         self._counting = threading.Thread(target=count, name="gen3nb count", daemon=True)
         self._counting.start()
 
-    def _like(self, selection: Selection, where: dict[str, Any]) -> Selection:
+    def _counted(self, selection: Selection, where: dict[str, Any], total: int) -> tuple[int, str]:
+        """Count what the commons filters, then what is left here, if that does not take reading much."""
         assert self.commons is not None  # noqa: S101
-        return self.commons.select(
-            selection.node, project=selection.project, columns=selection.columns, where=where or None
-        )
+        there = {name: condition for name, condition in where.items() if not isinstance(condition, tuple)}
+        if not selection.local:
+            return (found := selection.count()), f"The commons filters {number(total)} to {number(found)}."
+        read = total
+        words = ""
+        if there:
+            sent = self.commons.select(selection.node, project=selection.project, columns=["id"], where=there)
+            read = sent.count()
+            words = f"The commons filters {number(total)} to {number(read)}. "
+        rest = escape("; ".join(selection.local))
+        if read > _COUNTED_HERE:
+            return read, f"{words}Then {rest} is filtered here."
+        found = selection.count()
+        return found, f"{words}{number(read)} to {number(found)} are filtered here: {rest}."
 
     def _say_count(self, records: int, words: str) -> None:
         self._count.value = (
@@ -368,7 +378,8 @@ class Query(Panel):
             self.grid = Grid(frame, note=note)
         else:
             self.grid.show(frame, note=note)
-        self.after.children = (self.grid, self.keep.box)
+        self.after.children = (self.grid,)
+        self.foot.children = (self.keep.box, gap(), self.drawer.button)
 
 
 def _nothing(panel: Query, selection: Selection) -> str:

@@ -13,7 +13,6 @@ from ipywidgets import Dropdown, FileUpload, Text, VBox
 from gen3nb.errors import Gen3Error, ValidationError
 from gen3nb.frames.tsv import read_tsv
 from gen3nb.panels.choices import frames_in_notebook
-from gen3nb.panels.code import call
 from gen3nb.panels.style import button, number, row, text
 
 __all__ = ["LARGEST_UPLOAD", "Source"]
@@ -41,15 +40,15 @@ class Source:
         What to call them in code.
     words : str
         What they are, in a line (plain text).
-    code : str
-        The code that gives them; empty where they have a name in the notebook.
+    file : str
+        The file they were read from; empty where they were not.
     table, path, upload : widgets
     box : ipywidgets.VBox
     """
 
     def __init__(self, chosen: Callable[[], None], guard: Callable[[Callable[[], None]], None]) -> None:
         self.frame: pd.DataFrame | None = None
-        self.name, self.words, self.code = "", "", ""
+        self.name, self.words, self.file = "", "", ""
         self._chosen = chosen
         self.table = Dropdown(options=[("none chosen", "")], description="DataFrame in this notebook")
         self.again = button("Look again", "g3-link")
@@ -91,7 +90,7 @@ class Source:
         self.table.options = options if found else [("none here yet", "")]
         self.table.value = kept if kept in found else ""
 
-    def take(self, frame: pd.DataFrame, name: str = "rows", words: str = "", code: str = "") -> None:
+    def take(self, frame: pd.DataFrame, name: str = "rows", words: str = "", file: str = "") -> None:
         """Take rows.
 
         Raises
@@ -104,7 +103,7 @@ class Source:
         twice = [str(column) for column in frame.columns[frame.columns.duplicated()]]
         if twice:
             raise ValidationError(f"{words or name} has two columns of the name {twice[0]!r}: rename one")
-        self.frame, self.name, self.code = frame, name, code
+        self.frame, self.name, self.file = frame, name, file
         size = f"{number(len(frame))} rows × {frame.shape[1]} columns"
         self.words = f"{words or name} · {size}"
         self._chosen()
@@ -126,7 +125,7 @@ class Source:
         self._refuse_other(path.name)
         if not path.is_file():
             raise ValidationError(f"there is no file {given}: paths start at {Path.cwd()}", path=given)
-        self.take(read_tsv(path), "rows", path.name, f"rows = {call('gen3nb.read_tsv', given)}")
+        self.take(read_tsv(path), "rows", path.name, given)
 
     def _from_browser(self) -> None:
         """Read the file and empty the widget at once, so that no notebook keeps it."""
@@ -140,7 +139,7 @@ class Source:
             raise ValidationError(
                 f"{name} is bigger than {LARGEST_UPLOAD // 1_000_000} MB: give its path instead"
             )
-        self.take(read_tsv(io.BytesIO(content)), "rows", name, f"rows = {call('gen3nb.read_tsv', name)}")
+        self.take(read_tsv(io.BytesIO(content)), "rows", name, name)
 
     def _refuse_other(self, name: str) -> None:
         if name.lower().endswith((".xlsx", ".xls", ".ods")):

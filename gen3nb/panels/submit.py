@@ -10,6 +10,7 @@ import pandas as pd
 from ipywidgets import Dropdown, ToggleButtons, VBox
 
 from gen3nb.errors import Gen3Error, NotConnected, ValidationError
+from gen3nb.frames.casting import cast
 from gen3nb.frames.origin import origin_of, row_numbers
 from gen3nb.panels.base import Job, Panel, host
 from gen3nb.panels.choices import projects_of
@@ -55,7 +56,7 @@ class Submit(Panel):
     report : SubmissionReport or None
         What is stored, after submitting.
     source, project, node, mapping : the form
-    check, send, fix, undo : ipywidgets.Button
+    check, submit, fix, undo : ipywidgets.Button
 
     Examples
     --------
@@ -87,7 +88,7 @@ class Submit(Panel):
         self.project = Dropdown(description="Project")
         self.node = Dropdown(description="Node")
         self.check = button("Check", primary=True)
-        self.send = button("Submit", primary=True)
+        self.submit = button("Submit", primary=True)
         self.again = button("Check again")
         self.fix = button("Fix", "g3-sm")
         self.undo = button("Undo fixes", "g3-link")
@@ -102,7 +103,7 @@ class Submit(Panel):
         for pressed, function in (
             (self.check, self._check),
             (self.again, self._check),
-            (self.send, self._send),
+            (self.submit, self._submit),
             (self.fix, self._fix),
             (self.undo, self._undo),
             (self.changes, self._show_changes),
@@ -175,8 +176,14 @@ class Submit(Panel):
     def _mapped(self) -> None:
         self._forget()
         if self.mapping is not None:
-            self.frame = self.mapping.apply()
+            rows = self.mapping.apply()
+            # what a file holds is text; typed as far as all cells of a column read as their type
+            self.frame = self._typed(rows) if self.source.file else rows
         self._draw()
+
+    def _typed(self, rows: pd.DataFrame) -> pd.DataFrame:
+        separator = "#" if self.source.file.lower().endswith(".csv") else ","
+        return cast(rows, self._nodes[self.node.value], separator=separator)
 
     def _forget(self) -> None:
         """Forget what was found out about rows that have changed."""
@@ -188,7 +195,7 @@ class Submit(Panel):
     @property
     def validation(self) -> ValidationReport | None:
         """What the last check found wrong."""
-        report = self.report or self.check_report
+        report = self.report if self.report is not None else self.check_report
         return report.validation.get(self.node.value) if report is not None else None
 
     def _ready(self) -> tuple[Commons, pd.DataFrame, str, str]:
@@ -223,7 +230,7 @@ class Submit(Panel):
         needed += ["update"] if counts.get("updated") else []
         lacking = [method for method in needed if not commons.may(method, project)]
         if lacking:
-            self.send.disabled = True
+            self.submit.disabled = True
             self._to.value = f"needs {escape(' and '.join(lacking))}"
             self.say(
                 "w",
@@ -257,12 +264,12 @@ class Submit(Panel):
         changed.isetitem(place, _narrowed(series, self.frame.iloc[:, place].dtype))
         self.frame = changed
         self._edits += 1
-        self.send.disabled = True
+        self.submit.disabled = True
         self._to.value = "changed: check again before you submit"
 
     # sending
 
-    def _send(self) -> None:
+    def _submit(self) -> None:
         commons, frame, project, node = self._ready()
 
         def work(job: Job) -> SubmissionReport:
@@ -384,10 +391,10 @@ class Submit(Panel):
         self._changes_box = VBox([row([self.changes])] if counts["updated"] else [])
         parts.append(self._changes_box)
         amount = counts["created"] + counts["updated"]
-        self.send.description = f"Submit {number(amount)} records" if amount else "Nothing to submit"
-        self.send.disabled = not amount
+        self.submit.description = f"Submit {number(amount)} records" if amount else "Nothing to submit"
+        self.submit.disabled = not amount
         self._to.value = f"to {escape(self.project.value)} on {escape(host(self._connected()))}"
-        self.foot.children = (self.send, self.again, self._to, gap(), self.drawer.button)
+        self.foot.children = (self.submit, self.again, self._to, gap(), self.drawer.button)
         return parts
 
     def _repairs(self, found: ValidationReport) -> list[Any]:
@@ -506,16 +513,26 @@ class Submit(Panel):
 
     def _write_code(self) -> None:
         name, node, project = self.source.name, self.node.value, self.project.value
-        lines = [self.source.code] if self.source.code else []
+        lines = []
+        if self.source.file:
+            typed = call("gen3nb.read_tsv", self.source.file, node, Name("commons.dictionary"))
+            lines.append(f"{name} = {typed}")
         if self.mapping is not None:
             if self.mapping.dropped:
                 lines.append(f"{name} = {call(f'{name}.drop', columns=self.mapping.dropped)}")
             if self.mapping.renamed:
-                lines.append(f"{name} = {call(f'{name}.rename', columns=self.mapping.renamed)}")
+                renamed = call(f"{name}.rename", columns=self.mapping.renamed)
+                if self.source.file:
+                    renamed = f'cast({renamed}, commons.dictionary["{node}"])'
+                lines.append(f"{name} = {renamed}")
         if self._fixed:
             lines.append(f"{name} = {call('commons.validate', Name(name), node, project=project)}.fixed()")
         lines.append(f"report = {call('commons.submit', {node: Name(name)}, project=project)}")
-        start = "import gen3nb\n\n" if any("gen3nb." in line for line in lines) else ""
+        start = "import gen3nb\n" if self.source.file else ""
+        start += (
+            "from gen3nb.frames.casting import cast\n" if any("= cast(" in line for line in lines) else ""
+        )
+        start += "\n" if start else ""
         self.code = start + "\n".join(lines)
 
 

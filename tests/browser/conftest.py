@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 START = 60.0
+expect.set_options(timeout=12_000)
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Notebook:
         self.page.keyboard.insert_text(f"{code}\nprint({done!r})")
         editor.press("Control+Enter")
         output = cell.locator(".jp-Cell-outputArea").first
-        expect(output).to_contain_text(done, timeout=30_000)
+        expect(output).to_contain_text(done, timeout=12_000)
         return output.inner_text().replace(done, "").strip()
 
     def save(self) -> str:
@@ -209,6 +210,9 @@ def notebook(
         return one
 
     yield open_
+    if os.environ.get("GEN3NB_TEST_PICTURES"):
+        for at, one in enumerate(opened):
+            one.page.screenshot(path=Path(os.environ["GEN3NB_TEST_PICTURES"]) / f"end-{request.node.name}-{at}.png")
     problems = [problem for one in opened for problem in one.problems]
     for one in opened:
         one.page.close()

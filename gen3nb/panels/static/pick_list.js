@@ -1,6 +1,6 @@
 /* A list to search and to pick from: one, or many with ticks. Names come from the commons: only ever as text. */
 const TICK = '<svg class="g3-ic" viewBox="0 0 16 16" aria-hidden="true"><path d="M3 8.5l3.2 3L13 4.5"/></svg>';
-let count = 0;
+
 
 function piece(parent, tag, className, text) {
   const made = document.createElement(tag);
@@ -12,7 +12,7 @@ function piece(parent, tag, className, text) {
 
 function render({ model, el }) {
   el.classList.add("g3-pick");
-  const id = `g3-pick-${(count += 1)}`;
+  const id = `g3-pick-${Math.random().toString(36).slice(2)}`;
   const list = document.createElement("div");
   list.className = "g3-list";
   list.tabIndex = 0;
