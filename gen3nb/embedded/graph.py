@@ -140,10 +140,14 @@ class Graph:
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Read several times from one state of the database, on a connection of its own."""
+        """Read several times on a connection of its own, where possible from one state of the database.
+
+        Without write-ahead, a reader that holds on to one state would keep writers waiting.
+        """
         connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
         try:
-            connection.execute("BEGIN")
+            if self.wal:
+                connection.execute("BEGIN")
             yield connection
         finally:
             connection.close()

@@ -333,8 +333,8 @@ def _flatten(source: str, links: Any) -> Iterator[LinkDef]:
 def _allow_null(prop: dict[str, Any]) -> None:
     """Let a property be null, as the service's checks do: it is how an update clears a value.
 
-    One keyword is widened, the first that needs it; a property with both a type and an enum stays as narrow as
-    its enum.
+    One keyword is widened, the first that needs it; a property with both a type and an enum stays as narrow
+    as its enum.
     """
     if "type" in prop and "null" not in prop["type"]:
         prop["type"] = [*(prop["type"] if isinstance(prop["type"], list) else [prop["type"]]), "null"]

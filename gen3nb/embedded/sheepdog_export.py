@@ -136,7 +136,7 @@ class LabelExport:
         condition = f"WHERE type = ? AND id IN ({marks(ids)})"
         records = {row[1]: loaded(row) for row in db.execute(SELECT + condition, (self.node, *ids))}
         links = parents_of(db, ids, self.node)
-        return [(records[id_], links.get(id_, {})) for id_ in ids]
+        return [(records[id_], links.get(id_, {})) for id_ in ids if id_ in records]
 
     def _combined(self, links: Links, names: list[str]) -> list[tuple[Any, ...]]:
         """Return the rows of a join: every target of one link with every target of the others."""

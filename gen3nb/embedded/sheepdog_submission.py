@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from .sheepdog_rules import Rules
 
 if TYPE_CHECKING:
     from .state import State
+
+LOGGER = logging.getLogger(__name__)
 
 BROKEN = "Internal server error. Sorry, something unexpected went wrong!"
 DRY_RUN = (
@@ -161,6 +164,12 @@ class Submitter:
                 answer = job.answer(session)
             except InternalError:
                 failed = True
+            except Exception:
+                # whatever goes wrong, the service says it in these words; the server's log has the rest
+                LOGGER.exception("A submission to %s failed", job.project_id)
+                job.errors.append(BROKEN)
+                log.state(ERRORED)
+                answer = job.answer(session)
             else:
                 answer = job.answer(session)
                 log.response(document, answer)
