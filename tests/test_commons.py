@@ -223,3 +223,30 @@ def test_queries(commons: Commons, project: str) -> None:
     assert answer == {"experiment": [{"submitter_id": "exp"}]}
     with pytest.raises(errors.QueryError, match="line 1, column 3"):
         commons.query("{ kase { id } }")
+
+
+def test_the_verbs_on_frames(commons: Commons, project: str) -> None:
+    cases = pd.DataFrame({"submitter_id": ["c1", "c2"], "experiments.submitter_id": ["exp", "exp"]})
+    assert commons.validate(cases, "case", project=project, progress=False).ok
+    report = commons.submit({"case": cases}, project=project, progress=False)
+    assert report.ok
+    assert report.counts["created"] == 2
+    read = commons.read("case", project=project, progress=False)
+    assert sorted(read["submitter_id"]) == ["c1", "c2"]
+    assert commons.select("case", project=project, columns=["submitter_id"]).count() == 2
+    assert len(commons.join("case", "experiment", project=project, progress=False)) == 2
+    assert len(commons.diff(read, "case", project=project, progress=False).unchanged) == 2
+
+
+def test_every_write_says_where(commons: Commons, project: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "gen3nb")
+    frame = pd.DataFrame({"submitter_id": ["c1"], "experiments.submitter_id": ["exp"]})
+    commons.submit({"case": frame}, project=project, progress=False)
+    assert f"submit to {project} on {commons.endpoint}" in caplog.text
+
+
+def test_grants_come_from_fence_where_there_is_no_arborist(commons: Commons, project: str) -> None:
+    with commons.sandbox.as_user("reader") as reader, commons.sandbox.faults as faults:
+        faults.add("html", path="/authz/*")
+        assert reader.may("read", project)
+        assert not reader.may("create", project)

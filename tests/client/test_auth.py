@@ -313,3 +313,60 @@ def test_the_sdks_classes_take_it(commons: gen3nb.Commons) -> None:
     metadata = Gen3Metadata(auth)
     metadata.create("gen3nb-test", {"a": 1}, overwrite=True)
     assert metadata.get("gen3nb-test") == {"a": 1}
+
+
+def test_the_sdks_ways_to_a_token(stub: Stub) -> None:
+    stub.on(
+        TOKEN, {"access_token": make_jwt(stub.endpoint, n=1)}, {"access_token": make_jwt(stub.endpoint, n=2)}
+    )
+    auth = Auth(refresh_token=key_of(stub))
+    first = auth.get_access_token()
+    assert auth.get_access_token_from_wts() == first
+    assert auth._token_info["n"] == 1
+    assert auth._get_auth_value() == f"bearer {first}"
+    assert auth.refresh_access_token() != first
+    assert auth._access_token_info is not None
+    assert auth._access_token_info["n"] == 2
+    assert str(auth.get_api_key()) == str(key_of(stub)["api_key"])
+    ready = Auth(stub.endpoint, access_token=make_jwt(stub.endpoint))
+    assert ready.get_api_key() is None
+    with pytest.raises(errors.TokenExpired, match="connect again"):
+        ready.refresh_access_token()
+    stub.on("/x", {"fine": True})
+    assert ready.curl("x").json() == {"fine": True}
+
+
+def test_without_arguments(stub: Stub, home: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEN3_API_KEY", str(key_file))
+    assert Auth().source.startswith("GEN3_API_KEY")
+    monkeypatch.delenv("GEN3_API_KEY")
+    (home / ".gen3" / "credentials.json").write_bytes(key_file.read_bytes())
+    assert Auth().endpoint == stub.endpoint
+    assert Auth(refresh_file="credentials").endpoint == stub.endpoint
+
+
+def test_a_workspace_token_that_names_no_commons(
+    stub: Stub, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEN3NB_WORKSPACE_URL", stub.endpoint)
+    stub.on("/token/", {"token": make_jwt(stub.endpoint, iss="")})
+    with pytest.raises(errors.AuthError, match="give its address"):
+        gen3nb.connect()
+    stub.on("/token/", {"tokens": 1})
+    with pytest.raises(errors.AuthError, match="without a token"):
+        gen3nb.connect()
+
+
+@pytest.mark.parametrize(
+    "claims", [{"exp": None}, {"exp": "soon"}, {"iat": None}, {"exp": True}, {"exp": 10**30}]
+)
+def test_tokens_that_do_not_say_when_they_end(stub: Stub, claims: dict[str, Any]) -> None:
+    stub.on(TOKEN, {"access_token": make_jwt(stub.endpoint, **claims)})
+    auth = Auth(refresh_token=key_of(stub))
+    assert auth.get_access_token()
+    assert stub.endpoint in repr(auth)
+
+
+def test_a_key_without_an_issuer(stub: Stub) -> None:
+    with pytest.raises(errors.AuthError, match="give the commons' address too"):
+        Auth(refresh_token={"api_key": make_jwt(pur="api_key", iss="")})

@@ -308,3 +308,30 @@ def test_a_lost_answer_to_a_write(commons: Commons, here: ProjectId) -> None:
             commons.sheepdog.submit(here, [case("a")])
     with commons.sheepdog.export(here, "case") as answer:
         assert len(answer.json()["data"]) == 1
+
+
+def test_a_dry_run_is_committed_or_closed(commons: Commons, here: ProjectId) -> None:
+    tried = commons.sheepdog.submit(here, [case("later")], dry_run=True)
+    assert tried.id is not None
+    assert commons.sheepdog.commit(here, tried.id).created == 1
+    with pytest.raises(errors.Conflict, match="committed already"):
+        commons.sheepdog.commit(here, tried.id)
+    other = commons.sheepdog.submit(here, [case("never")], dry_run=True)
+    assert other.id is not None
+    commons.sheepdog.close_transaction(here, other.id)
+    with pytest.raises(errors.NotFound):
+        commons.sheepdog.close_transaction(here, 10**6)
+
+
+def test_a_manifest_is_for_files(commons: Commons, here: ProjectId) -> None:
+    made = commons.sheepdog.submit(here, [case("a")])
+    with pytest.raises(errors.ServiceError, match="not a data file"):
+        commons.sheepdog.manifest(here, [made.entities[0]["id"]])
+
+
+def test_the_workspace_of_a_practice_commons(commons: Commons) -> None:
+    assert isinstance(commons.workspace.providers(), list)
+    token = commons.workspace.token()
+    with gen3nb.connect(commons.endpoint, access_token=token) as again:
+        assert again.auth.username == commons.auth.username
+    assert token[:10] not in repr(commons.workspace)
