@@ -316,10 +316,9 @@ def test_the_sdks_classes_take_it(commons: gen3nb.Commons) -> None:
 
 
 def test_the_sdks_ways_to_a_token(stub: Stub) -> None:
-    stub.on(
-        TOKEN, {"access_token": make_jwt(stub.endpoint, n=1)}, {"access_token": make_jwt(stub.endpoint, n=2)}
-    )
-    auth = Auth(refresh_token=key_of(stub))
+    stub.on(TOKEN, *({"access_token": make_jwt(stub.endpoint, n=n)} for n in (1, 2)))
+    key = key_of(stub)
+    auth = Auth(refresh_token=key)
     first = auth.get_access_token()
     assert auth.get_access_token_from_wts() == first
     assert auth._token_info["n"] == 1
@@ -327,7 +326,7 @@ def test_the_sdks_ways_to_a_token(stub: Stub) -> None:
     assert auth.refresh_access_token() != first
     assert auth._access_token_info is not None
     assert auth._access_token_info["n"] == 2
-    assert str(auth.get_api_key()) == str(key_of(stub)["api_key"])
+    assert auth.get_api_key() == key["api_key"]
     ready = Auth(stub.endpoint, access_token=make_jwt(stub.endpoint))
     assert ready.get_api_key() is None
     with pytest.raises(errors.TokenExpired, match="connect again"):
