@@ -63,6 +63,13 @@ CREATE TABLE IF NOT EXISTS transaction_snapshot (
 CREATE INDEX IF NOT EXISTS snapshot_log ON transaction_snapshot (transaction_id);
 """
 
+PROGRAMS = "SELECT id, props FROM node WHERE type = 'program'"
+PROJECTS = (
+    "SELECT p.id, p.state, p.props, q.props FROM node p"
+    " JOIN edge e ON e.src_id = p.id AND e.name = 'programs'"
+    " JOIN node q ON q.id = e.dst_id AND q.type = 'program'"
+    " WHERE p.type = 'project'"
+)
 #: Write JSON; one encoder for all, as making one takes longer than writing a record.
 dump = json.JSONEncoder(ensure_ascii=False).encode
 #: How many values one statement may bind; SQLite's own limit is higher on every version in use.
@@ -166,32 +173,37 @@ class Graph:
 
     def program(self, name: str) -> dict[str, Any] | None:
         """Return the program of that name (``id``, ``name``, ``dbgap_accession_number``), or None."""
-        return next((program for program in self.programs() if program["name"] == name), None)
+        return next(iter(self._programs(" AND json_extract(props, '$.name') = ?", name)), None)
 
     def programs(self) -> list[dict[str, Any]]:
-        """All programs, in the order in which they were last written."""
-        rows = self.query("SELECT id, props FROM node WHERE type = 'program' ORDER BY seq")
+        """List all programs, in the order in which they were last written."""
+        return self._programs("")
+
+    def _programs(self, condition: str, *values: str) -> list[dict[str, Any]]:
+        rows = self.query(
+            f"SELECT id, props FROM node WHERE type = 'program'{condition} ORDER BY seq", values
+        )
         return [{"id": id_, **json.loads(props)} for id_, props in rows]
 
     def projects(self, program: str | None = None) -> list[dict[str, Any]]:
         """List projects of a program, or all: ``id``, ``state``, ``program``, its ``dbgap``, properties."""
-        rows = self.query(
-            "SELECT p.id, p.state, p.props, q.props FROM node p"
-            " JOIN edge e ON e.src_id = p.id AND e.name = 'programs'"
-            " JOIN node q ON q.id = e.dst_id AND q.type = 'program'"
-            " WHERE p.type = 'project' ORDER BY p.seq"
-        )
-        found = []
-        for id_, state, props, parent in rows:
-            parent = json.loads(parent)
-            if program is None or parent["name"] == program:
-                about = {"program": parent["name"], "dbgap": parent.get("dbgap_accession_number")}
-                found.append({**json.loads(props), "id": id_, "state": state, **about})
-        return found
+        if program is None:
+            return self._projects("")
+        return self._projects(" AND json_extract(q.props, '$.name') = ?", program)
 
     def project(self, program: str, code: str) -> dict[str, Any] | None:
         """Return one project, as in :meth:`projects`, or None."""
-        return next((project for project in self.projects(program) if project["code"] == code), None)
+        condition = " AND json_extract(q.props, '$.name') = ? AND json_extract(p.props, '$.code') = ?"
+        return next(iter(self._projects(condition, program, code)), None)
+
+    def _projects(self, condition: str, *values: str) -> list[dict[str, Any]]:
+        rows = self.query(f"{PROJECTS}{condition} ORDER BY p.seq", values)
+        found = []
+        for id_, state, props, parent in rows:
+            above = json.loads(parent)
+            about = {"program": above["name"], "dbgap": above.get("dbgap_accession_number")}
+            found.append({**json.loads(props), "id": id_, "state": state, **about})
+        return found
 
 
 def chunked(values: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
