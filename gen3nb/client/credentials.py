@@ -215,6 +215,7 @@ def from_text(text: str, source: str) -> Credential:
         return Credential(source, workspace=True, idp=text.removeprefix(IDP) or "local")
     if text.startswith(ACCESS_TOKEN):
         return from_access_token(text.removeprefix(ACCESS_TOKEN), source)
+    text = str(text)  # a path is no secret; pathlib wants it plain
     path = Path(text).expanduser()
     if not path.is_file() and "/" not in text and "\\" not in text:
         home = Path("~/.gen3").expanduser() / text

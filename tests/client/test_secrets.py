@@ -243,10 +243,11 @@ def test_profiles_hide_theirs(home: Path, secrets: Secrets) -> None:
     ],
 )
 def test_redaction(text: str) -> None:
-    whole = text.format(token=make_jwt())
+    token = make_jwt()
+    whole = text.format(token=token)
     shown = redact(whole)
     assert shown != whole
-    for secret in (make_jwt().split(".")[1], "deadbeef01", "hunter22", "supersecretvalue", "dXNlcjpwYX"):
+    for secret in (token.split(".")[1], "deadbeef01", "hunter22", "supersecretvalue", "dXNlcjpwYX"):
         assert secret not in shown
 
 
