@@ -8,6 +8,7 @@ without case; else the spellings given are asked for, and in lower and upper cas
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gen3nb.frames.findings import fold
@@ -31,6 +32,8 @@ RATIO = 20
 #: A node of so many times the records that are asked for is exported whole.
 WHOLE = 3
 PAGE = 10_000
+#: How many look-ups are under way at once.
+AT_ONCE = 4
 
 
 class StoredKey(NamedTuple):
@@ -154,9 +157,19 @@ class Look:
             f"query ($project: [String], $names: [String]) {{ {node}(first: 0, project_id: $project, "
             "submitter_id: $names) { id submitter_id updated_datetime } }"
         )
-        for part in _parts(list(names), BULK):
+        parts = list(_parts(list(names), BULK))
+
+        def ask(part: list[str]) -> list[StoredKey]:
             variables = {"project": [str(self.project)], "names": part}
-            yield from _stored(self.connection.peregrine.query(text, variables), node)
+            return list(_stored(self.connection.peregrine.query(text, variables), node))
+
+        if len(parts) < 2:
+            for part in parts:
+                yield from ask(part)
+            return
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="gen3nb-look") as pool:
+            for found in pool.map(ask, parts):
+                yield from found
 
     def _all(self, node: str) -> Iterator[StoredKey]:
         text = (

@@ -31,7 +31,7 @@ __all__ = ["Sender"]
 logger = logging.getLogger("gen3nb.frames")
 
 IN_FLIGHT = 2
-SMALLEST, LARGEST = 1, 800
+SMALLEST, LARGEST = 1, 1_000
 #: A chunk that took less is followed by larger ones; one that took longer, by smaller.
 QUICK, SLOW = 1.5, 20.0
 #: So many requests in a row without one that worked: something other than the rows is wrong.
