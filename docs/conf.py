@@ -19,7 +19,8 @@ extensions = [
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
-suppress_warnings = ["config.cache"]
+# attributes named alike in several classes are told apart by their place, not by a link
+suppress_warnings = ["config.cache", "ref.python"]
 
 autosummary_generate = True
 autosummary_ignore_module_all = False
