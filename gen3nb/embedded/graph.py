@@ -180,9 +180,7 @@ class Graph:
         return self._programs("")
 
     def _programs(self, condition: str, *values: str) -> list[dict[str, Any]]:
-        rows = self.query(
-            f"SELECT id, props FROM node WHERE type = 'program'{condition} ORDER BY seq", values
-        )
+        rows = self.query(f"{PROGRAMS}{condition} ORDER BY seq", values)
         return [{"id": id_, **json.loads(props)} for id_, props in rows]
 
     def projects(self, program: str | None = None) -> list[dict[str, Any]]:
