@@ -19,6 +19,7 @@ extensions = [
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]
 # attributes named alike in several classes are told apart by their place, not by a link
 suppress_warnings = ["config.cache", "ref.python"]
 
