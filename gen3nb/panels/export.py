@@ -211,7 +211,7 @@ class Export(Panel):
         amount = int(report.table["bytes"].sum())
         self.say(
             "o",
-            f"<b>{number(report.records)} records in {files} files, {_size(amount)}, {seconds:.0f} s.</b> "
+            f"<b>{number(report.records)} records in {files} files, {_size(amount)}, {seconds:.1f} s.</b> "
             f"Every count equals that of the commons.<br>{code(report.path)}",
             [copy],
         )

@@ -280,7 +280,7 @@ class Grid(VBox):  # type: ignore[misc] # ipywidgets has no types
         tall = max(
             [len(column["lines"]) * 14 + 12 * ("bars" in column["lines"]) for column in self._columns] or [0]
         )
-        wrapped = 32 if any(len(name) > 18 for name in self._names) else 18
+        wrapped = 32 if any(len(name) > 16 for name in self._names) else 18
         message = {
             "kind": "columns",
             "columns": self._columns,
@@ -327,7 +327,7 @@ class Grid(VBox):  # type: ignore[misc] # ipywidgets has no types
             record["f"] = {
                 names[at]: self._flags[position, name]
                 for at, name in enumerate(self._names)
-                if (position, name) in self._flags
+                if (position, name) in self._flags and at not in changed
             }
             records.append(record)
         return records

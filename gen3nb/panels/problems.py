@@ -76,7 +76,7 @@ def words_of(problem: Any, rows: int) -> str:
     """Say a problem as HTML: how many rows, the value, what is meant."""
     many = f"{number(rows)} row{'' if rows == 1 else 's'}"
     value, suggestion = problem.value, problem.suggestion
-    if suggestion is not None and isinstance(value, str) and value != suggestion:
+    if suggestion is not None and isinstance(value, str) and value != str(suggestion):
         says = "says" if rows == 1 else "say"
         return f"{many} {says} {code(value)}, did you mean {code(suggestion)}?"
     parts = escape(problem.message).split("`")

@@ -260,6 +260,9 @@ class Submit(Panel):
         changed = self.frame.copy()
         place = list(map(str, changed.columns)).index(column)
         series = changed.iloc[:, place].astype(object)
+        if isinstance(value, str):  # "1953" in a column of numbers is a number
+            one = cast(pd.DataFrame({column: pd.array([value], dtype="string")}), self._nodes[self.node.value])
+            value = one[column].iloc[0]
         series.iloc[positions[at]] = value
         changed.isetitem(place, _narrowed(series, self.frame.iloc[:, place].dtype))
         self.frame = changed

@@ -212,7 +212,9 @@ def notebook(
     yield open_
     if os.environ.get("GEN3NB_TEST_PICTURES"):
         for at, one in enumerate(opened):
-            one.page.screenshot(path=Path(os.environ["GEN3NB_TEST_PICTURES"]) / f"end-{request.node.name}-{at}.png")
+            one.page.screenshot(
+                path=Path(os.environ["GEN3NB_TEST_PICTURES"]) / f"end-{request.node.name}-{at}.png"
+            )
     problems = [problem for one in opened for problem in one.problems]
     for one in opened:
         one.page.close()

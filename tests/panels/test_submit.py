@@ -107,6 +107,17 @@ def test_an_edited_cell_is_what_is_sent(commons: Commons, cases: str) -> None:
     assert stored(commons, cases)["gender"].iloc[0] == "unspecified"
 
 
+def test_a_number_typed_over_a_text_is_a_number(commons: Commons, cases: str) -> None:
+    years = ["19?3", *range(1941, 1946)]
+    panel = Submit(commons, demographics(year_of_birth=years), project=cases, node="demographic")
+    press(panel, "check")
+    assert panel.submit.description == "Submit 5 records"
+    assert panel.grid is not None
+    panel.grid.edit(0, "year_of_birth", "1943")
+    press(panel, "again")
+    assert panel.submit.description == "Submit 6 records"
+
+
 def test_shows_what_changes_and_updates(commons: Commons, cases: str) -> None:
     press(press(Submit(commons, demographics(), project=cases, node="demographic"), "check"), "submit")
     panel = Submit(
