@@ -11,8 +11,9 @@ import pandas as pd
 from gen3nb.dictionary import Node
 from gen3nb.dictionary.elements import nearest
 from gen3nb.errors import DictionaryError
+from gen3nb.frames.builders import object_array
 from gen3nb.frames.connection import Connection
-from gen3nb.frames.decoding import object_array, read_columns
+from gen3nb.frames.decoding import read_columns
 from gen3nb.frames.joining import Links, one_path, take
 from gen3nb.frames.origin import ATTRIBUTE, tag_as
 from gen3nb.frames.progress import Progress

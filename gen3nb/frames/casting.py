@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from gen3nb.dictionary import Node, Property
+from gen3nb.frames.builders import object_array
 from gen3nb.frames.codec import link_column, plain_column
-from gen3nb.frames.decoding import object_array
 from gen3nb.frames.origin import ATTRIBUTE, origin_of
 
 __all__ = ["TEXT_CELLS", "cast", "typed_by_origin"]

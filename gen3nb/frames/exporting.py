@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import ijson
 import pandas as pd
@@ -20,25 +20,22 @@ from gen3nb.client.project import ProjectId
 from gen3nb.dictionary import Node
 from gen3nb.errors import IntegrityError, NotFound, PermissionDenied, QueryError, ServiceError
 from gen3nb.frames.connection import Connection
-from gen3nb.frames.decoding import ColumnsOf, chunks_of, plain
+from gen3nb.frames.decoding import chunks_of
 from gen3nb.frames.graphql import PAGE, count_records, graphql_pages, two_links_to_one
 from gen3nb.frames.progress import Meter
+from gen3nb.frames.sinks import Frame, Sink
 
 __all__ = [
-    "Frame",
     "ReadByQueryWarning",
-    "Records",
     "by_ids",
     "by_pages",
     "frame_by_ids",
     "frame_of_project",
-    "merged",
     "whole_project",
 ]
 
 Chunk: TypeAlias = Sequence[Mapping[str, Any]]
 Way: TypeAlias = Callable[[Connection, Node, ProjectId, Sequence[str]], Iterator[Chunk]]
-T = TypeVar("T", covariant=True)
 S = TypeVar("S", bound=Sized)
 
 IDS_PER_EXPORT = 500
@@ -53,64 +50,6 @@ class ReadByQueryWarning(UserWarning):
 
 class _Broken(Exception):
     """An export that did not come to its end."""
-
-
-class Sink(Protocol[T]):
-    """Takes chunks of records in, and gives what it made of them."""
-
-    def add(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Take in a chunk of records."""
-
-    def finish(self) -> T:
-        """Give what was made."""
-
-
-class Frame:
-    """A sink that makes a typed frame, one row per id."""
-
-    def __init__(self, node: Node, columns: Sequence[str]) -> None:
-        self._node = node
-        self._columns = ColumnsOf(node, columns, extra=False)
-
-    def add(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Take in a chunk of records."""
-        self._columns.add(records)
-
-    def finish(self) -> pd.DataFrame:
-        """Give the frame."""
-        return merged(self._columns.finish(), self._node)
-
-
-class Records:
-    """A sink that keeps the records as they come, one per id, with the union of their links."""
-
-    def __init__(self, node: Node) -> None:
-        self._links = [link.name for link in node.links]
-        self._held: dict[str, dict[str, Any]] = {}
-
-    def add(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Take in a chunk of records."""
-        for record in records:
-            new = {name: plain(value) for name, value in record.items() if value is not None}
-            for name in self._links:
-                new[name] = [_end(end) for end in new.get(name) or []]
-                if not new[name]:
-                    del new[name]
-            old = self._held.setdefault(str(record["id"]), new)
-            if old is not new:
-                for name in self._links:
-                    ends = [*(old.get(name) or []), *(new.get(name) or [])]
-                    if ends:
-                        old[name] = [end for at, end in enumerate(ends) if end not in ends[:at]]
-
-    def finish(self) -> list[dict[str, Any]]:
-        """Give the records."""
-        return list(self._held.values())
-
-
-def _end(end: Mapping[str, Any]) -> dict[str, Any]:
-    """Name the end of a link as the export does, also if it came from a query."""
-    return {"node_id" if key == "id" else key: value for key, value in end.items()}
 
 
 def whole_project(
@@ -375,42 +314,3 @@ class _Body:
             self._rest = next(self._parts, b"")
         part, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
         return part
-
-
-def merged(frame: pd.DataFrame, node: Node) -> pd.DataFrame:
-    """Make one row of the rows of one id: the export can part a record's links over several.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        With ``id``.
-    node : Node
-
-    Returns
-    -------
-    pandas.DataFrame
-        With the union of the links; a new RangeIndex.
-    """
-    ids = frame["id"]
-    repeated = ids.duplicated()
-    if not repeated.any():
-        return frame
-    first = ~repeated
-    result = frame[first].reset_index(drop=True)
-    position = {one: at for at, one in enumerate(result["id"])}
-    further = frame[repeated]
-    for link in node.links:
-        for name in (link.column, f"{link.name}.id"):
-            if name in frame:
-                held = list(result[name])
-                for one, value in zip(further["id"], further[name], strict=True):
-                    held[position[one]] = _union(held[position[one]], value)
-                result[name] = pd.Series(held, dtype=frame[name].dtype)
-    return result
-
-
-def _union(held: Any, value: Any) -> Any:
-    if isinstance(held, list) or isinstance(value, list):
-        both = {*(held if isinstance(held, list) else []), *(value if isinstance(value, list) else [])}
-        return sorted(both)
-    return value if held is None or held is pd.NA else held

@@ -11,12 +11,14 @@ import pandas as pd
 from gen3nb.client.project import ProjectId
 from gen3nb.dictionary import Node
 from gen3nb.errors import DictionaryError, NotFound, PermissionDenied
+from gen3nb.frames.builders import as_text
 from gen3nb.frames.connection import Connection
-from gen3nb.frames.decoding import ColumnsOf, as_text, read_columns
-from gen3nb.frames.exporting import Records, by_ids, frame_by_ids, frame_of_project, whole_project
+from gen3nb.frames.decoding import ColumnsOf, read_columns
+from gen3nb.frames.exporting import by_ids, frame_by_ids, frame_of_project, whole_project
 from gen3nb.frames.graphql import link_of, resolve
 from gen3nb.frames.origin import tag_as
 from gen3nb.frames.progress import Meter, Progress, report
+from gen3nb.frames.sinks import Records
 
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectLike

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,10 +12,10 @@ from gen3nb.dictionary import Node, Property, Step
 from gen3nb.errors import IntegrityError
 from gen3nb.frames.codec import plain_column
 from gen3nb.frames.connection import Connection
-from gen3nb.frames.decoding import ColumnsOf, column_of, object_array
 from gen3nb.frames.filtering import Condition, conditions_of, fits
-from gen3nb.frames.graphql import EVERY, PAGE, link_of, mended, mended_value, resolve, step_name
+from gen3nb.frames.graphql import PAGE, resolve
 from gen3nb.frames.joining import Links
+from gen3nb.frames.nested import Built, Level, far_column
 from gen3nb.frames.origin import tag_as
 from gen3nb.frames.progress import Progress, report
 from gen3nb.frames.reading import facts
@@ -187,7 +186,7 @@ class Selection:
         arguments, _, declared = self._filters()
         head = ", ".join(["$first: Int", "$offset: Int", *declared])
         page = ", ".join(["first: $first", "offset: $offset", 'order_by_asc: "id"', *arguments])
-        tree = _Level()
+        tree = Level()
         for name in needed:
             steps, prop = self._resolved(name)
             tree.add(steps, prop.name)
@@ -238,7 +237,7 @@ class Selection:
         for attempt in range(_TRIES):
             try:
                 with report(progress, None, f"Selecting {self.node}") as meter:
-                    built = _Built(self._node, {name: self._resolved(name) for name in self._needed()})
+                    built = Built(self._node, {name: self._resolved(name) for name in self._needed()})
                     meter.expect(self._counted())
                     for records in self._pages(PAGE):
                         built.add(records)
@@ -271,7 +270,7 @@ class Selection:
             ends: dict[str, list[Any]] = {}
             for left, right in zip(pairs["left"], pairs["right"], strict=True):
                 ends.setdefault(left, []).append(values.get(right))
-            frame[name] = _far_column([ends.get(one, []) for one in frame["id"]], steps, prop)
+            frame[name] = far_column([ends.get(one, []) for one in frame["id"]], steps, prop)
         return frame
 
     def pages(self, size: int) -> Iterator[pd.DataFrame]:
@@ -310,7 +309,7 @@ class Selection:
     def _frames(self, size: int) -> Iterator[pd.DataFrame]:
         paths = {name: self._resolved(name) for name in self._needed()}
         for records in self._pages(min(size, 10 * PAGE)):
-            built = _Built(self._node, paths)
+            built = Built(self._node, paths)
             built.add(records)
             yield self._finished(built.finish())
 
@@ -353,63 +352,3 @@ def _default(node: Node) -> list[str]:
 
 def _listed(columns: Iterable[str]) -> list[str]:
     return [columns] if isinstance(columns, str) else list(dict.fromkeys(columns))
-
-
-@dataclass
-class _Level:
-    """The fields asked for at one level of the query."""
-
-    fields: dict[str, None] = field(default_factory=lambda: {"id": None})
-    below: dict[str, _Level] = field(default_factory=dict)
-
-    def add(self, steps: Sequence[Step], name: str) -> None:
-        if not steps:
-            self.fields[name] = None
-            return
-        self.below.setdefault(step_name(steps[0]), _Level()).add(steps[1:], name)
-
-    def text(self, depth: int) -> str:
-        lines = [
-            *self.fields,
-            *(f"{name}{EVERY} {level.text(depth + 1)}" for name, level in self.below.items()),
-        ]
-        indent = "\n" + "  " * depth
-        return "{" + "".join(indent + line for line in lines) + "\n" + "  " * (depth - 1) + "}"
-
-
-class _Built:
-    """A frame in the making, out of nested records."""
-
-    def __init__(self, node: Node, paths: Mapping[str, tuple[Sequence[Step], Property]]) -> None:
-        self._node = node
-        self._order = list(paths)
-        own = [name for name, (steps, _) in paths.items() if not steps or link_of(node, name)]
-        self._own = ColumnsOf(node, own, extra=False)
-        self._far = {name: path for name, path in paths.items() if name not in own}
-        self._values: dict[str, list[Any]] = {name: [] for name in self._far}
-
-    def add(self, records: list[dict[str, Any]]) -> None:
-        for name, (steps, prop) in self._far.items():
-            self._values[name] += [_along(record, steps, prop) for record in records]
-        self._own.add([mended(record, self._node) for record in records])
-
-    def finish(self) -> pd.DataFrame:
-        frame = self._own.finish()
-        for name, (steps, prop) in self._far.items():
-            frame[name] = _far_column(self._values.pop(name), steps, prop)
-        return frame[self._order]
-
-
-def _along(record: Mapping[str, Any], steps: Sequence[Step], prop: Property) -> list[Any]:
-    """Give the values at the end of a path, one for each record there."""
-    ends: dict[str, Mapping[str, Any]] = {"": record}
-    for step in steps:
-        name = step_name(step)
-        ends = {below["id"]: below for end in ends.values() for below in end.get(name) or []}
-    return [mended_value(end.get(prop.name), prop) for end in ends.values()]
-
-
-def _far_column(values: list[list[Any]], steps: Sequence[Step], prop: Property) -> pd.Series[Any]:
-    if any(step.to_many for step in steps) or any(len(value) > 1 for value in values):
-        return pd.Series(object_array(values), dtype=object)
-    return column_of([value[0] if value else None for value in values], prop)

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from gen3nb.errors import DictionaryError, IntegrityError, NotFound, PermissionDenied
 from gen3nb.frames.codec import read_columns, to_records
-from gen3nb.frames.exporting import ReadByQueryWarning, merged
+from gen3nb.frames.exporting import ReadByQueryWarning
 from gen3nb.frames.reading import concat, stored_records
+from gen3nb.frames.sinks import merged
 
 if TYPE_CHECKING:
     from gen3nb import Commons
