@@ -14,9 +14,10 @@ from starlette.routing import BaseRoute
 from .peregrine_execution import Execution
 from .peregrine_introspection import SCHEMA_QUERY, Schema
 from .peregrine_model import Model
+from .peregrine_parser import parse
 from .peregrine_resolvers import Context, GraphResolvers
 from .peregrine_schema import Builder
-from .peregrine_syntax import GraphQLFault, parse
+from .peregrine_syntax import GraphQLFault
 from .peregrine_validation import validate
 from .state import State
 from .web import Json, route
@@ -79,7 +80,7 @@ class Peregrine:
             context = Context(self.state.graph, schema, model, projects)
             execution = Execution(schema, document, variables, context, by_name=by_name)
             return execution.run(), execution.errors
-        except GraphQLFault as fault:
+        except (GraphQLFault, RecursionError) as fault:
             return None, [str(fault)]
 
     # -- routes ----------------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def wanted(model: Model, node: NodeType | None, arguments: dict[str, Any]) -> Wa
         for name, value in _refused(node, arguments).items():
             _refuse(node, name, value, where)
     elif "submitter_id" in arguments:
-        where.add("n.submitter_id = ?", _clean(arguments["submitter_id"]))
+        where.add("n.submitter_id = ?", clean(arguments["submitter_id"]))
     for name in ("id", "ids"):
         if name in arguments:
             given = arguments[name]
@@ -137,7 +137,7 @@ def path(name: str) -> str:
     return f"'$.\"{name}\"'"
 
 
-def _clean(value: str) -> str:
+def clean(value: str) -> str:
     """Take out half characters, which a query can hold and the database cannot."""
     return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
@@ -198,7 +198,7 @@ def _refuse(node: NodeType, name: str, value: Any, where: Where) -> None:
 
 
 def _search(phrase: str, where: Where) -> None:
-    pattern = f"%{fold(_clean(phrase))}%"
+    pattern = f"%{fold(clean(phrase))}%"
     where.add("n.id LIKE ? ESCAPE '\\' OR n.submitter_key LIKE ? ESCAPE '\\'", pattern, pattern)
 
 
@@ -263,43 +263,53 @@ def _ways(model: Model, node: NodeType, arguments: dict[str, Any], found: Wanted
 
 
 def _way(model: Model, node: NodeType, entry: dict[str, Any], argument: str) -> tuple[Any, ...]:
+    """Write SQL for whether a way leads from a record to certain others, and give what it binds."""
     target = entry.get("type")
     if not target:
         raise GraphQLFault(f"Please specify a {{type: <type>}} in the {argument} filter.")
     ways = model.paths(node.name, target)
     if not ways:
         return ("0",)
-    values: list[Any] = []
-    sql = _branch(model.types[node.name], [list(way) for way in ways], model, _end(entry), values, "n.id")
-    return sql, *values
+    end = _end(entry)
+    tables = [f"goal(id) AS (SELECT n.id FROM node n WHERE n.type = {_quoted(target)} AND {end.sql})"]  # noqa: S608
+    start = _stage(node, frozenset(ways), model, tables, {})
+    return f"n.id IN (WITH {', '.join(tables)} SELECT id FROM {start})", *end.values  # noqa: S608
 
 
-def _branch(
-    node: NodeType, ways: list[list[Edge]], model: Model, end: Where, values: list[Any], place: str
+def _stage(
+    node: NodeType,
+    ways: frozenset[tuple[Edge, ...]],
+    model: Model,
+    tables: list[str],
+    known: dict[frozenset[tuple[Edge, ...]], str],
 ) -> str:
-    """Write SQL for whether one of some ways leads on; ways that begin alike are walked together."""
-    branches: dict[str, list[list[Edge]]] = {}
+    """Add the table of the records from which some ways lead to the goal, and what it needs; give its name.
+
+    Tables stand side by side, not in each other: SQLite's parser cannot go deep. Ways that go on alike share
+    them.
+    """
+    if ways in known:
+        return known[ways]
+    branches: dict[str, set[tuple[Edge, ...]]] = {}
     for way in ways:
-        branches.setdefault(way[0].name, []).append(way[1:])
-    parts = []
+        branches.setdefault(way[0].name, set()).add(way[1:])
+    selects = []
     for name, rest in branches.items():
         edge = node.edges[name]
         here, there = ("src", "dst") if edge.up else ("dst", "src")
-        source = _quoted(node.name if edge.up else edge.other)
-        conditions = []
-        if any(not way for way in rest):
-            values += end.values
-            conditions.append(
-                f"e.{there}_id IN (SELECT n.id FROM node n"  # noqa: S608
-                f" WHERE n.type = {_quoted(edge.other)} AND {end.sql})"
-            )
-        if further := [way for way in rest if way]:
-            conditions.append(_branch(model.types[edge.other], further, model, end, values, f"e.{there}_id"))
-        parts.append(
-            f"{place} IN (SELECT e.{here}_id FROM edge e WHERE e.src_type = {source}"  # noqa: S608
-            f" AND e.name = {_quoted(edge.link)} AND ({' OR '.join(conditions)}))"
+        child = node.name if edge.up else edge.other
+        further = frozenset(way for way in rest if way)
+        goals = ["goal"] if () in rest else []
+        if further:
+            goals.append(_stage(model.types[edge.other], further, model, tables, known))
+        reached = " OR ".join(f"e.{there}_id IN {goal}" for goal in goals)
+        selects.append(
+            f"SELECT e.{here}_id FROM edge e WHERE e.src_type = {_quoted(child)}"  # noqa: S608
+            f" AND e.name = {_quoted(edge.link)} AND ({reached})"
         )
-    return " OR ".join(parts)
+    known[ways] = f"stage{len(tables)}"
+    tables.append(f"{known[ways]}(id) AS MATERIALIZED ({' UNION ALL '.join(selects)})")
+    return known[ways]
 
 
 def _end(entry: dict[str, Any]) -> Where:
@@ -309,7 +319,7 @@ def _end(entry: dict[str, Any]) -> Where:
         if name == "type" or value is None:
             continue
         if name in COLUMNS:
-            where.add(f"n.{COLUMNS[name]} = ?", _clean(str(value)))
+            where.add(f"n.{COLUMNS[name]} = ?", clean(str(value)))
         elif isinstance(value, list):
             where.add(
                 f"json_type(n.props, {path(name)}) = 'array' AND NOT EXISTS (SELECT 1 FROM json_each(?) v"  # noqa: S608
@@ -321,7 +331,7 @@ def _end(entry: dict[str, Any]) -> Where:
             where.add(f"json_type(n.props, {path(name)}) = ?", str(value).lower())
         else:
             types = "('integer', 'real')" if isinstance(value, float) else "('text')"
-            bound = _clean(value) if isinstance(value, str) else value
+            bound = clean(value) if isinstance(value, str) else value
             where.add(
                 f"json_type(n.props, {path(name)}) IN {types} AND json_extract(n.props, {path(name)}) = ?",
                 bound,

@@ -6,9 +6,20 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .peregrine_filters import AMONG, Where, array
+from .peregrine_filters import AMONG, Where, array, clean
 from .peregrine_syntax import GraphQLFault
-from .peregrine_types import BOOLEAN, ID, INT, STRING, Argument, FieldType, ListOf, ObjectType, Resolver
+from .peregrine_types import (
+    BOOLEAN,
+    ID,
+    INT,
+    MAX_INT,
+    STRING,
+    Argument,
+    FieldType,
+    ListOf,
+    ObjectType,
+    Resolver,
+)
 
 _COLUMNS = (
     "id", "is_dry_run", "closed", "committed_by", "state", "submitter", "role", "program", "project",
@@ -273,26 +284,37 @@ def _count(context: Any, arguments: dict[str, Any]) -> int:
 
 
 def _number(value: str) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise GraphQLFault(
+    """Read an id, which a query may give as text.
+
+    Raises
+    ------
+    GraphQLFault
+        With the database's words, if it is none.
+    """
+    if not value.strip().removeprefix("-").isdecimal():
+        words = (
             f'(psycopg2.errors.InvalidTextRepresentation) invalid input syntax for type integer: "{value}"'
-        ) from None
+        )
+    elif abs(int(value)) > MAX_INT:
+        words = f'(psycopg2.errors.NumericValueOutOfRange) value "{value}" is out of range for type integer'
+    else:
+        return int(value)
+    raise GraphQLFault(words)
 
 
 def _where(context: Any, arguments: dict[str, Any]) -> Where:
     where = Where()
     where.add(f"project_id {AMONG}", array(context.projects))
     if "quick_search" in arguments:
-        text = arguments["quick_search"].strip()
-        where.add("id = ?", int(text) if text.lstrip("+-").isdecimal() else -1)
+        text = arguments["quick_search"].strip().removeprefix("+")
+        where.add("id = ?", _number(text) if text.removeprefix("-").isdecimal() else -1)
     for name in ("id", "committed_by"):
         if name in arguments:
             where.add(f"{name} = ?", _number(arguments[name]))
     for name in ("is_dry_run", "closed", "state", "project", "program"):
         if name in arguments:
-            where.add(f"{name} = ?", arguments[name])
+            given = arguments[name]
+            where.add(f"{name} = ?", clean(given) if isinstance(given, str) else given)
     if "committable" in arguments:
         where.add(_COMMITTABLE if arguments["committable"] else f"NOT ({_COMMITTABLE})")
     if "project_id" in arguments:
