@@ -291,3 +291,22 @@ def test_a_workbook_marks_the_bad_cells(default: Dictionary, tmp_path: object) -
     assert sheet.cell(row=2, column=5).comment is not None
     assert len(list(book["problems"].rows)) == len(report.problems) + 1
     assert [one.name for one in Path(str(tmp_path)).iterdir()] == ["for-the-site.xlsx"]
+
+
+def test_what_looks_personal_is_noted(default: Dictionary) -> None:
+    frame = demographics(
+        year_of_birth=[1901, 1970, None],
+        gender=["female", "male", None],
+        **{"Patient Name": ["A", "B", None]},
+    )
+    frame["submitter_id"] = ["1234567", "2345678", "3456789"]
+    report = validate(frame, "demographic", dictionary=default, progress=False)
+    assert [note.split(":")[0] for note in report.notes if "institution" in note] == [
+        "submitter_id looks like record numbers of a hospital",
+        "year_of_birth looks like ages over 89 (1 of them)",
+        "Patient Name looks like what identifies a person",
+    ]
+    quiet = validate(frame, "demographic", dictionary=default, progress=False, privacy=False)
+    assert not any("institution" in note for note in quiet.notes)
+    mails = cases(disease_type=["a@example.org", "b@example.org", None])
+    assert any("e-mail" in note for note in validate(mails, "case", dictionary=default, progress=False).notes)
