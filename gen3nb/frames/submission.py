@@ -99,13 +99,15 @@ def submit(
     look = Look(connection, target)
     total = sum(map(len, frames.values()))
     _announce(progress, f"{counted(total, 'row')} to {target} at {connection.endpoint}")
+    # without it nobody could look up what is stored
+    _may(["read"], connection, target)
     plans = plan(frames, connection=connection, project=target, look=look, missing=missing)
     if strict:
         _refuse_problems(plans)
     rows = sum(len(one.to_send) for one in plans)
     if dry_run or not rows:
         return SubmissionReport(plans, endpoint=connection.endpoint, project=str(target), dry_run=dry_run)
-    _may(plans, connection, target)
+    _may(_methods(plans), connection, target)
     _open(connection, target)
     with (
         Journal(connection.endpoint, str(target)) as journal,
@@ -164,13 +166,9 @@ def _refuse_problems(plans: Sequence[NodePlan]) -> None:
     )
 
 
-def _may(plans: Sequence[NodePlan], connection: Connection, project: ProjectId) -> None:
+def _may(methods: Sequence[str], connection: Connection, project: ProjectId) -> None:
     """Refuse to begin what the user may not do."""
-    new = any(row.new for one in plans for row in one.to_send)
-    changed = any(not row.new for one in plans for row in one.to_send)
-    needed = ["create"] if new else []
-    needed += ["create", "update"] if changed else []
-    for method in dict.fromkeys(needed):
+    for method in methods:
         try:
             allowed = connection.may(method, project)
         except PermissionDenied:
@@ -185,6 +183,12 @@ def _may(plans: Sequence[NodePlan], connection: Connection, project: ProjectId) 
                 method=method,
                 resource=project.resource,
             )
+
+
+def _methods(plans: Sequence[NodePlan]) -> list[str]:
+    """Say what the rows to be sent take: an update needs both."""
+    rows = [row for one in plans for row in one.to_send]
+    return ["create"] + ["update"] * any(not row.new for row in rows)
 
 
 def _open(connection: Connection, project: ProjectId) -> None:

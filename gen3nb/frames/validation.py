@@ -18,7 +18,7 @@ from gen3nb.frames.formats import conforms, wrong_formats
 from gen3nb.frames.links import LinkCheck
 from gen3nb.frames.looking import Look, StoredKey
 from gen3nb.frames.naming import NameCheck
-from gen3nb.frames.origin import row_numbers
+from gen3nb.frames.origin import origin_of, row_numbers
 from gen3nb.frames.privacy import personal
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
@@ -95,6 +95,11 @@ def validate(
     if look is None and connection is not None and target is not None:
         look = Look(connection, target)
     check = _Check(frame, kind, target, look)
+    read_by = origin_of(frame).dictionary
+    if read_by is not None and read_by != dictionary.digest:
+        check.findings.note(
+            "The dictionary has changed since these rows were read; they are checked by the new one."
+        )
     with showing(progress, len(frame), f"Checking {kind.name}") as meter:
         check.run(others or {})
         for words in personal(frame, kind) if privacy else ():

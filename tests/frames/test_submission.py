@@ -251,6 +251,17 @@ def test_no_permission_is_said_before_anything_is_sent(commons: Commons, project
     assert stored(commons, project) == {}
 
 
+def test_who_may_not_read_may_not_submit_since_nobody_could_look(commons: Commons, project: str) -> None:
+    assert commons.sandbox is not None
+    commons.sandbox.grant("nobody", {project: ["create", "update"]})
+    try:
+        with commons.sandbox.as_user("nobody") as blind, pytest.raises(PermissionDenied, match="read"):
+            send(blind, project, many(3))
+    finally:
+        commons.sandbox.grant("nobody", {})
+    assert stored(commons, project) == {}
+
+
 def test_a_closed_project_is_said_before_anything_is_sent(commons: Commons, project: str) -> None:
     commons.sheepdog.transition(commons.project_id(project), "review")
     with pytest.raises(Conflict, match="closed"):

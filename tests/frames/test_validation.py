@@ -310,3 +310,11 @@ def test_what_looks_personal_is_noted(default: Dictionary) -> None:
     assert not any("institution" in note for note in quiet.notes)
     mails = cases(disease_type=["a@example.org", "b@example.org", None])
     assert any("e-mail" in note for note in validate(mails, "case", dictionary=default, progress=False).notes)
+
+
+def test_a_dictionary_that_changed_since_the_rows_were_read_is_noted(default: Dictionary) -> None:
+    frame = cases()
+    frame.attrs["gen3"] = {"dictionary": "another"}
+    report = validate(frame, "case", dictionary=default, progress=False)
+    assert report.ok
+    assert any("dictionary has changed" in note for note in report.notes)
