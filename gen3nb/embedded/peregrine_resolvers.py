@@ -64,7 +64,7 @@ class Context:
         """Turn arguments into SQL, and keep to what the user may see."""
         found = wanted(self.model, node, arguments)
         if node is None or node.guarded:
-            found.where.add(f"n.project_id {AMONG}", array(self.projects))
+            found.where.add(f"+n.project_id {AMONG}", array(self.projects))
         elif node.name == "project":
             visible = self.project_ids
             if "project_id" in arguments:
