@@ -86,7 +86,7 @@ def property_items(node: Node) -> list[dict[str, Any]]:
     own = [
         name
         for name in node.columns
-        if name not in ("type", "id") and (name in links or name in node.properties)
+        if name not in ("type", "id", "project_id") and (name in links or name in node.properties)
     ]
     system = [name for name in node.properties if name not in own and name != "type"]
     items: list[dict[str, Any]] = []
@@ -120,7 +120,11 @@ def usual(node: Node) -> list[str]:
     links = [link.column for link in node.links]
     first = [name for name in (node.key,) if name in node.properties]
     wanted = [*first, *links, *(item["name"] for item in items if item["required"])]
-    others = [item["name"] for item in items if item["name"] not in wanted and item["name"] in node.columns]
+    others = [
+        item["name"]
+        for item in items
+        if item["name"] not in wanted and item["name"] in node.columns and item["name"] != "project_id"
+    ]
     return list(dict.fromkeys([*wanted, *others[: max(0, 5 - len(set(wanted)))]]))[:10]
 
 

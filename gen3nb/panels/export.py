@@ -16,7 +16,7 @@ from gen3nb.panels.choices import node_items, projects_of, record_counts
 from gen3nb.panels.code import CopyButton, Name, call
 from gen3nb.panels.keep import Keep
 from gen3nb.panels.pick_list import PickList
-from gen3nb.panels.style import button, code, escape, gap, number, row, text
+from gen3nb.panels.style import button, code, counted, escape, gap, number, row, text
 
 if TYPE_CHECKING:
     from gen3nb.commons import Commons
@@ -159,7 +159,7 @@ class Export(Panel):
         self._ticked.value = f"<div class='g3-ph'>Nodes <span class='g3-sub'>{amount}</span></div>"
         self._about.value = _ABOUT[self.format.value]
         self.run.description = (
-            f"Export {number(self._records)} records" if self._records else "Nothing to export"
+            f"Export {counted(self._records, 'record')}" if self._records else "Nothing to export"
         )
         self.run.disabled = not self.nodes.picked or not self._records
         self._write_code(replace=False)
@@ -211,8 +211,8 @@ class Export(Panel):
         amount = int(report.table["bytes"].sum())
         self.say(
             "o",
-            f"<b>{number(report.records)} records in {files} files, {_size(amount)}, {seconds:.1f} s.</b> "
-            f"Every count equals that of the commons.<br>{code(report.path)}",
+            f"<b>{counted(report.records, 'record')} in {counted(files, 'file')}, {_size(amount)}, "
+            f"{seconds:.1f} s.</b> Every count equals that of the commons.<br>{code(report.path)}",
             [copy],
         )
         self.after.children = (self.keep.box,) if report.frames else ()

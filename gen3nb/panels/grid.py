@@ -14,7 +14,7 @@ from ipywidgets import Text, VBox
 from gen3nb.errors import Gen3Error
 from gen3nb.frames.origin import row_numbers
 from gen3nb.panels.cells import head, shown, typed
-from gen3nb.panels.style import button, escape, gap, number, row, says, static, style, text
+from gen3nb.panels.style import button, counted, escape, gap, number, row, says, static, style, text
 
 __all__ = ["LARGEST_PAGE", "Grid", "grid"]
 
@@ -138,7 +138,7 @@ class Grid(VBox):  # type: ignore[misc] # ipywidgets has no types
 
     def sort(self, column: str | None, *, descending: bool = False) -> Grid:
         """Sort all rows by a column, missing values last; ``None`` goes back to the frame's own order."""
-        self._sort = None if column is None else (self._names.index(str(column)), descending)
+        self._sort = None if column is None else (self._at(column), descending)
         self._arrange()
         return self
 
@@ -218,7 +218,7 @@ class Grid(VBox):  # type: ignore[misc] # ipywidgets has no types
         ValidationError
             The column cannot hold the value.
         """
-        at = self._names.index(str(column))
+        at = self._at(column)
         new = typed(value, self.frame.iloc[:, at], self._names[at])
         self._said.value = ""
         old = self.frame.iat[position, at]
@@ -238,6 +238,13 @@ class Grid(VBox):  # type: ignore[misc] # ipywidgets has no types
         return self
 
     # between here and the browser
+
+    def _at(self, column: str) -> int:
+        try:
+            return self._names.index(str(column))
+        except ValueError:
+            some = ", ".join(self._names[:6]) + (", …" if len(self._names) > 6 else "")
+            raise Gen3Error(f"the frame has no column {column!r}: it has {some}", column=column) from None
 
     def _describe(self) -> list[dict[str, Any]]:
         allowed = (
@@ -259,7 +266,7 @@ class Grid(VBox):  # type: ignore[misc] # ipywidgets has no types
             }
             columns.insert(0, first)
         if columns and sum(column["width"] for column in columns) < 900:
-            for column in columns:
+            for column in columns[1 if self._rows else 0 :]:
                 column["flex"] = column["width"]
         return columns
 
@@ -298,7 +305,7 @@ class Grid(VBox):  # type: ignore[misc] # ipywidgets has no types
         )
         self.previous.disabled = start == 0
         self.next.disabled = start + len(positions) >= total
-        size = f"<b>{number(len(self.frame))} rows × {number(self.frame.shape[1])} columns</b>"
+        size = f"<b>{counted(len(self.frame), 'row')} × {counted(self.frame.shape[1], 'column')}</b>"
         if self.frame.shape[1] > _LARGEST_COLUMNS:
             size += f" · the first {_LARGEST_COLUMNS} shown"
         if total != len(self.frame):

@@ -17,7 +17,7 @@ from gen3nb.panels.filters import Filter
 from gen3nb.panels.grid import Grid
 from gen3nb.panels.keep import Keep
 from gen3nb.panels.pick_list import PickList
-from gen3nb.panels.style import button, escape, gap, number, row, text
+from gen3nb.panels.style import button, counted, escape, gap, number, row, text
 
 if TYPE_CHECKING:
     from gen3nb.commons import Commons
@@ -373,7 +373,7 @@ class Query(Panel):
     def _done(self, frame: pd.DataFrame, started: float) -> None:
         self.frame = frame
         seconds = time.monotonic() - started
-        note = f"<b>{number(len(frame))} rows × {frame.shape[1]} columns</b> in {seconds:.1f} s"
+        note = f"<b>{counted(len(frame), 'row')} × {counted(frame.shape[1], 'column')}</b> in {seconds:.1f} s"
         if self.grid is None:
             self.grid = Grid(frame, note=note)
         else:

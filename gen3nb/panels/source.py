@@ -13,7 +13,7 @@ from ipywidgets import Dropdown, FileUpload, Text, VBox
 from gen3nb.errors import Gen3Error, ValidationError
 from gen3nb.frames.tsv import read_tsv
 from gen3nb.panels.choices import frames_in_notebook
-from gen3nb.panels.style import button, number, row, text
+from gen3nb.panels.style import button, counted, number, row, text
 
 __all__ = ["LARGEST_UPLOAD", "Source"]
 
@@ -104,7 +104,7 @@ class Source:
         if twice:
             raise ValidationError(f"{words or name} has two columns of the name {twice[0]!r}: rename one")
         self.frame, self.name, self.file = frame, name, file
-        size = f"{number(len(frame))} rows × {frame.shape[1]} columns"
+        size = f"{counted(len(frame), 'row')} × {counted(frame.shape[1], 'column')}"
         self.words = f"{words or name} · {size}"
         self._chosen()
 

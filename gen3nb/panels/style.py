@@ -15,6 +15,7 @@ __all__ = [
     "badge",
     "button",
     "code",
+    "counted",
     "escape",
     "figure",
     "gap",
@@ -74,6 +75,11 @@ def code(value: object) -> str:
 def number(value: float) -> str:
     """Write a number with thin gaps between thousands: 12 345."""
     return f"{value:,}".replace(",", _THIN)
+
+
+def counted(value: int, word: str) -> str:
+    """Write a number with its word: 1 row, 12 345 rows."""
+    return f"{number(value)} {word}{'' if value == 1 else 's'}"
 
 
 def figure(value: float) -> str:

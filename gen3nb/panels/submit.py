@@ -14,13 +14,13 @@ from gen3nb.frames.casting import cast
 from gen3nb.frames.origin import origin_of, row_numbers
 from gen3nb.panels.base import Job, Panel, host
 from gen3nb.panels.choices import projects_of
-from gen3nb.panels.code import Name, call
+from gen3nb.panels.code import Name, call, literal
 from gen3nb.panels.grid import Grid
 from gen3nb.panels.keep import Keep
 from gen3nb.panels.mapping import Mapping, guess_node
 from gen3nb.panels.problems import Problems, flags_of
 from gen3nb.panels.source import Source
-from gen3nb.panels.style import button, code, escape, gap, icon, number, row, table, text
+from gen3nb.panels.style import button, code, counted, escape, gap, icon, number, row, table, text
 
 if TYPE_CHECKING:
     from gen3nb.commons import Commons
@@ -81,7 +81,7 @@ class Submit(Panel):
         self.grid: Grid | None = None
         self._given = (frame, project, node)
         self._fixed = 0
-        self._edits = 0
+        self._corrections: list[str] = []
         self._open_step = 1
         self._following = True
         self.source = Source(self._source_chosen, self.guard)
@@ -95,7 +95,7 @@ class Submit(Panel):
         self.only = button("Show all rows with problems", "g3-link")
         self.changes = button("Show what changes", "g3-link")
         self.more = button("Submit something else")
-        self.excel = button("Rejected rows as Excel…")
+        self.excel = button("Rejected rows as Excel…", primary=True)
         self.statuses = ToggleButtons(description="Show rows")
         self.statuses.add_class("g3-unlabelled")
         self._to = text("", "g3-sub")
@@ -188,7 +188,8 @@ class Submit(Panel):
     def _forget(self) -> None:
         """Forget what was found out about rows that have changed."""
         self.check_report = self.report = None
-        self._fixed = self._edits = 0
+        self._fixed = 0
+        self._corrections = []
 
     # checking
 
@@ -246,6 +247,9 @@ class Submit(Panel):
         if found is None:
             raise Gen3Error("check the rows first")
         self._fixed += len(found.fixes)
+        name = self.source.name
+        asked = call("commons.validate", Name(name), self.node.value, project=self.project.value)
+        self._corrections.append(f"{name} = {asked}.fixed()")
         self.frame = found.fixed()
         self._check()
 
@@ -261,14 +265,27 @@ class Submit(Panel):
         place = list(map(str, changed.columns)).index(column)
         series = changed.iloc[:, place].astype(object)
         if isinstance(value, str):  # "1953" in a column of numbers is a number
-            one = cast(pd.DataFrame({column: pd.array([value], dtype="string")}), self._nodes[self.node.value])
+            one = cast(
+                pd.DataFrame({column: pd.array([value], dtype="string")}), self._nodes[self.node.value]
+            )
             value = one[column].iloc[0]
         series.iloc[positions[at]] = value
         changed.isetitem(place, _narrowed(series, self.frame.iloc[:, place].dtype))
         self.frame = changed
-        self._edits += 1
+        self._correct(positions[at], place, column, value)
         self.submit.disabled = True
         self._to.value = "changed: check again before you submit"
+
+    def _correct(self, position: int, place: int, column: str, value: Any) -> None:
+        """Note the code of a correction; the column may have to hold another kind of value first."""
+        name = self.source.name
+        freed = f"{name} = {name}.astype({{{literal(column)}: object}})"
+        if freed not in self._corrections:
+            self._corrections.append(freed)
+        plain = None if not isinstance(value, list) and pd.isna(value) else value
+        said = literal(plain.item() if plain is not None and hasattr(plain, "item") else plain)
+        self._corrections.append(f"{name}.iloc[{position}, {place}] = {said}")
+        self._write_code()
 
     # sending
 
@@ -295,7 +312,7 @@ class Submit(Panel):
         ]
         kind = "o" if report.ok else "w"
         looked = (
-            f"Looked up afterwards: {number(stored)} records are stored." if stored else "Nothing was stored."
+            f"Looked up afterwards: {counted(stored, 'record')} stored." if stored else "Nothing was stored."
         )
         if counts["not_sent"]:
             looked += " Submitting the same rows again goes on from there."
@@ -342,8 +359,7 @@ class Submit(Panel):
                     parts.append(self.mapping.box)
             self._write_code()
             if self.check_report is None:
-                amount = number(len(frame))
-                self.check.description = f"Check {amount} rows"
+                self.check.description = f"Check {counted(len(frame), 'row')}"
                 self.check.disabled = not node or not project
                 where = text("nothing is sent yet", "g3-sub")
                 self.foot.children = (self.check, where, gap(), self.drawer.button)
@@ -394,7 +410,7 @@ class Submit(Panel):
         self._changes_box = VBox([row([self.changes])] if counts["updated"] else [])
         parts.append(self._changes_box)
         amount = counts["created"] + counts["updated"]
-        self.submit.description = f"Submit {number(amount)} records" if amount else "Nothing to submit"
+        self.submit.description = f"Submit {counted(amount, 'record')}" if amount else "Nothing to submit"
         self.submit.disabled = not amount
         self._to.value = f"to {escape(self.project.value)} on {escape(host(self._connected()))}"
         self.foot.children = (self.submit, self.again, self._to, gap(), self.drawer.button)
@@ -402,7 +418,7 @@ class Submit(Panel):
 
     def _repairs(self, found: ValidationReport) -> list[Any]:
         fixes = len(found.fixes)
-        self.fix.description = f"Fix {number(fixes)} value{'' if fixes == 1 else 's'}"
+        self.fix.description = f"Fix {counted(fixes, 'value')}"
         actions: list[Any] = [self.fix] if fixes else []
         return [*actions, self.undo] if self._fixed else actions
 
@@ -488,9 +504,10 @@ class Submit(Panel):
         self._show_status()
         actions: list[Any] = [self.more]
         if counts["rejected"]:
-            self.excel.description = f"{number(counts['rejected'])} rejected rows as Excel…"
+            self.excel.description = f"{counted(counts['rejected'], 'rejected row')} as Excel…"
             actions.insert(0, self.excel)
-        self.foot.children = (*actions, self.keep.box, gap(), self.drawer.button)
+        self.after.children = (self.keep.box,)
+        self.foot.children = (*actions, gap(), self.drawer.button)
 
     def _show_status(self) -> None:
         if self.report is None:
@@ -528,8 +545,7 @@ class Submit(Panel):
                 if self.source.file:
                     renamed = f'cast({renamed}, commons.dictionary["{node}"])'
                 lines.append(f"{name} = {renamed}")
-        if self._fixed:
-            lines.append(f"{name} = {call('commons.validate', Name(name), node, project=project)}.fixed()")
+        lines += self._corrections
         lines.append(f"report = {call('commons.submit', {node: Name(name)}, project=project)}")
         start = "import gen3nb\n" if self.source.file else ""
         start += (
@@ -556,7 +572,7 @@ def _bad(found: ValidationReport) -> str:
     spoiled = {one.position for one in found.found} - rejected
     words = []
     if rejected:
-        words.append(f"{number(len(rejected))} row{'' if len(rejected) == 1 else 's'} would be rejected")
+        words.append(f"{counted(len(rejected), 'row')} would be rejected")
     if spoiled:
         words.append(f"{number(len(spoiled))} would be stored with a flaw")
     return ", ".join(words)

@@ -103,8 +103,13 @@ def test_an_edited_cell_is_what_is_sent(commons: Commons, cases: str) -> None:
     assert list(panel.grid.frame["gender"]) == ["w"]
     panel.grid.edit(0, "gender", "unspecified")
     assert panel.submit.disabled
-    press(press(panel, "again"), "submit")
+    press(panel, "again")
+    assert panel.submit.description == "Submit 6 records"
+    space = {"commons": commons, "rows": demographics(gender=["w", *["female"] * 5])}
+    exec(panel.code, space)
     assert stored(commons, cases)["gender"].iloc[0] == "unspecified"
+    press(panel, "again")
+    assert panel.submit.description == "Nothing to submit"
 
 
 def test_a_number_typed_over_a_text_is_a_number(commons: Commons, cases: str) -> None:
@@ -124,7 +129,7 @@ def test_shows_what_changes_and_updates(commons: Commons, cases: str) -> None:
         commons, demographics(year_of_birth=[1941, *range(1941, 1946)]), project=cases, node="demographic"
     )
     press(panel, "check")
-    assert panel.submit.description == "Submit 1 records"
+    assert panel.submit.description == "Submit 1 record"
     press(panel, "changes")
     assert panel.error is None, panel.message
     assert "<s>1940</s>" in panel._changes_box.children[0].value
