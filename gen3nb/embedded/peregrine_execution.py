@@ -6,7 +6,6 @@ records is put together column by column.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +53,7 @@ class Execution:
         self,
         schema: Schema,
         document: Document,
-        variables: Mapping[str, Any],
+        variables: Any,
         context: Any,
         *,
         by_name: bool = True,

@@ -142,9 +142,7 @@ def from_literal(type_: Type, value: Value, variables: Mapping[str, Any]) -> Any
     return type_.from_literal(value) if isinstance(type_, ScalarType) else None
 
 
-def variable_values(
-    types: Mapping[str, Any], operation: Operation, given: Mapping[str, Any]
-) -> dict[str, Any]:
+def variable_values(types: Mapping[str, Any], operation: Operation, given: Any) -> dict[str, Any]:
     """Take the values of an operation's variables out of what the request gives.
 
     Raises
@@ -153,6 +151,8 @@ def variable_values(
         If one is missing or of a wrong type.
     """
     values = {}
+    if operation.variables and not isinstance(given, Mapping):
+        raise GraphQLFault(f"'{type(given).__name__}' object has no attribute 'get'")
     for one in operation.variables:
         type_ = type_of(types, one.type)
         value = given.get(one.name)

@@ -68,6 +68,16 @@ def test_with_and_without_a_slash(ask):
                 ],
             },
         ),
+        (
+            '{"query": "query($a:Int){case(first:$a){id}}", "variables": "3"}',
+            400,
+            {"data": None, "errors": ["'int' object has no attribute 'get'"]},
+        ),
+        (
+            '{"query": "{viewer{__typename}}", "variables": "3"}',
+            200,
+            {"data": {"viewer": {"__typename": "viewer"}}},
+        ),
         ('{"query": "{__typename}", "variables": ""}', 200, {"data": {"__typename": "Root"}}),
         (
             '{"query": "{__typename}", "variables": "{}", "operationName": "x"}',
