@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -68,10 +69,14 @@ def test_grid_sorts_pages_and_edits(notebook: Callable[..., Notebook]) -> None:
     assert "Int64 True" in answer
 
 
-def test_login_by_a_key_that_no_file_holds(
-    notebook: Callable[..., Notebook], commons: Commons, lab: object
-) -> None:
-    one = notebook("from gen3nb import panels\nlogin = panels.Login()\nlogin")
+ROWS = """
+import pandas as pd
+panels.Grid(pd.DataFrame({"note": ["canary " + "in the rows"] * 30}))
+"""
+
+
+def test_login_by_a_key_that_no_file_holds(notebook: Callable[..., Notebook], commons: Commons) -> None:
+    one = notebook("from gen3nb import panels\nlogin = panels.Login()\nlogin", ROWS)
     page = one.page
     card = one.card("Connect")
     expect(card.get_by_text("not connected")).to_be_visible()
@@ -86,4 +91,13 @@ def test_login_by_a_key_that_no_file_holds(
     done.get_by_role("button", name="Show code ▸").click()
     expect(done.locator(".g3-code")).to_contain_text('gen3nb.connect(credentials="credentials.json")')
     one.picture(done, "login-connected-light")
+    expect(page.get_by_role("gridcell", name="canary in the rows").first).to_be_visible()
+    key = json.loads(commons.sandbox.credentials("submitter").read_text())
+    saved = one.save()
+    assert "application/vnd.jupyter.widget-state+json" in saved
+    assert "not connected" not in saved
+    assert commons.endpoint in saved
+    token = commons.sandbox.token("submitter")
+    for secret in (key["api_key"], token.split(".")[0], "canary in the rows"):
+        assert secret not in saved
     assert one.ask("print(login.commons.whoami().username)").startswith("submitter")
