@@ -2,89 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ipywidgets import Button, IntProgress, VBox
 
-from gen3nb.client.redaction import redact
-from gen3nb.errors import (
-    Conflict,
-    Gen3Error,
-    NotConnected,
-    PermissionDenied,
-    RateLimited,
-    ServiceError,
-    TimedOut,
-    Unavailable,
-)
+from gen3nb.errors import NotConnected, PermissionDenied, RateLimited, Unavailable
 from gen3nb.panels.code import CodeDrawer
+from gen3nb.panels.jobs import Job
 from gen3nb.panels.style import button, escape, figure, row, says, style, text
+from gen3nb.panels.wording import sentence
 
 if TYPE_CHECKING:
     from gen3nb.commons import Commons
 
-__all__ = ["Job", "Panel", "host", "sentence"]
+__all__ = ["Job", "Panel", "host"]
 
-_REFRESH = 0.1  # seconds between two drawings of a progress bar
-_REDRAW_AT = (Unavailable, TimedOut, RateLimited)
-
-
-class _Stopped(Exception):
-    """Raised in a job's thread by its own progress, to end it."""
-
-
-class Job:
-    """Work in a thread, so that the notebook and the panel's buttons stay free.
-
-    Attributes
-    ----------
-    stop : threading.Event
-        Set when the user presses Cancel.
-    """
-
-    def __init__(
-        self, panel: Panel, label: str, work: Callable[[Job], Any], done: Callable[[Any], None]
-    ) -> None:
-        self.stop = threading.Event()
-        self.label = label
-        self._panel = panel
-        self._work = work
-        self._done = done
-        self._drawn = 0.0
-        self._start = time.monotonic()
-        self.thread = threading.Thread(target=self._run, name=f"gen3nb {label}", daemon=True)
-
-    def progress(self, done: int, total: int | None, label: str) -> None:
-        """Take progress, as every function of gen3nb reports it; ends the work if Cancel was pressed."""
-        if self.stop.is_set():
-            raise _Stopped
-        self.tell(done, total, label)
-
-    def tell(self, done: int, total: int | None, label: str) -> None:
-        """Show progress; for work that watches ``stop`` itself."""
-        now = time.monotonic()
-        if now - self._drawn >= _REFRESH or done == total:
-            self._drawn = now
-            self._panel._show_progress(done, total, label, now - self._start)
-
-    def _run(self) -> None:
-        panel = self._panel
-        try:
-            result = self._work(self)
-        except _Stopped:
-            panel._end(self)
-            panel.say("i", "<b>Cancelled.</b> Nothing was changed. Your choices are kept.")
-        except Exception as error:  # whatever it is, the person at the panel must see it
-            panel._end(self)
-            panel.fail(error)
-        else:
-            panel._end(self)
-            panel.guard(lambda: self._done(result))
+_AGAIN = (Unavailable, RateLimited)
 
 
 class Panel(VBox):  # type: ignore[misc] # ipywidgets has no types
@@ -221,7 +157,7 @@ class Panel(VBox):  # type: ignore[misc] # ipywidgets has no types
         """
         self.error = error
         actions = []
-        if retry is not None and isinstance(error, _REDRAW_AT):
+        if retry is not None and isinstance(error, _AGAIN):
             again = button("Try again")
             again.on_click(lambda _: self.guard(retry))
             actions.append(again)
@@ -268,7 +204,7 @@ class Panel(VBox):  # type: ignore[misc] # ipywidgets has no types
             return
         self.quiet()
         self._job = self._last = job = Job(self, label, work, done)
-        self._show_progress(0, None, label, 0.0)
+        self.show_progress(0, None, label, 0.0)
         self.cancel.disabled = False
         self.cancel.description = "Cancel"
         for part in (self.body, self.foot, self.after):
@@ -299,14 +235,16 @@ class Panel(VBox):  # type: ignore[misc] # ipywidgets has no types
             self.cancel.disabled = True
             self.cancel.description = "Stopping…"
 
-    def _end(self, job: Job) -> None:
+    def end(self, job: Job) -> None:
+        """Unfold the form again when a job is over."""
         if self._job is job:
             self._job = None
         self._running.add_class("g3-none")
         for part in (self.body, self.foot, self.after):
             part.remove_class("g3-none")
 
-    def _show_progress(self, done: int, total: int | None, label: str, seconds: float) -> None:
+    def show_progress(self, done: int, total: int | None, label: str, seconds: float) -> None:
+        """Draw how far a job is."""
         self.progress_bar.bar_style = "" if total else "info"
         self.progress_bar.max = max(total or 1, 1)
         self.progress_bar.value = min(done, total) if total else 0
@@ -372,36 +310,3 @@ def _chip(commons: Commons | None) -> str:
         minutes = max(0, int((expires - time.time()) // 60))
         left = f"<span class='g3-mut g3-num' title='until the access token is renewed'>{minutes} min</span>"
     return f"<span class='g3-chip'><i class='g3-dot'></i>{escape(words)} {left}</span>"
-
-
-def sentence(error: BaseException) -> str:
-    """Say an error as HTML: what happened in bold, then the rest; details only for what nobody expected."""
-    if not isinstance(error, Gen3Error):
-        details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        what = str(error) or "no reason was given"
-        return (
-            f"<b>Something went wrong in gen3nb: {escape(type(error).__name__)}.</b> {escape(redact(what))} "
-            "Your choices are kept."
-            f"<details><summary>Details</summary><pre>{escape(redact(details))}</pre></details>"
-        )
-    message = redact(error.message)
-    first, rest = _parted(message)
-    said = f"<b>{escape(first)}</b>{escape(rest)}"
-    if isinstance(error, TimedOut):
-        said += " Your choices are kept; look before you do it again."
-    elif isinstance(error, ServiceError) and not isinstance(error, Conflict):
-        said += " Your choices are kept."
-    return said
-
-
-def _parted(message: str) -> tuple[str, str]:
-    """Part a message after its first clause, so that what happened stands out."""
-    cut = min(
-        (at for at in (message.find(mark) for mark in (": ", "; ", ". ", " (")) if at > 15),
-        default=len(message),
-    )
-    first, rest = message[:cut], message[cut:]
-    first = first[:1].upper() + first[1:]
-    if rest.startswith(": "):
-        return first + ":", rest[1:]
-    return first, rest if rest.endswith((".", "?", "!", "")) else rest + "."

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import ipyaggrid
-import numpy as np
 import pandas as pd
 from ipywidgets import Text, VBox
 
 from gen3nb.errors import Gen3Error
 from gen3nb.frames.origin import row_numbers
+from gen3nb.panels.arranging import matching, ordered
 from gen3nb.panels.cells import head, shown, typed
 from gen3nb.panels.style import button, counted, escape, gap, number, row, says, static, style, text
 
@@ -272,10 +272,10 @@ class Grid(VBox):  # type: ignore[misc] # ipywidgets has no types
 
     def _arrange(self) -> None:
         """Search and sort all rows, then show the first page."""
-        self._order = _matching(self.frame, self.find.value)
+        self._order = matching(self.frame, self.find.value)
         if self._sort is not None:
             column, descending = self._sort
-            self._order = self._order[_sorted(self.frame.iloc[self._order, column], descending)]
+            self._order = self._order[ordered(self.frame.iloc[self._order, column], descending)]
         self._number = 0
         self._send_rows()
 
@@ -414,31 +414,3 @@ def _same(old: Any, new: Any) -> bool:
         return bool(old == new)
     missing = (pd.isna(old), pd.isna(new))
     return all(missing) if any(missing) else bool(old == new)
-
-
-def _matching(frame: pd.DataFrame, words: str) -> Any:
-    """Give the positions of the rows in which a cell contains the words."""
-    wanted = words.strip().casefold()
-    if not wanted:
-        return np.arange(len(frame))
-    found = np.zeros(len(frame), dtype=bool)
-    for at in range(frame.shape[1]):
-        values = frame.iloc[:, at]
-        if isinstance(values.dtype, pd.CategoricalDtype):
-            hits = [i for i, item in enumerate(values.dtype.categories) if wanted in str(item).casefold()]
-            found |= np.isin(values.cat.codes.to_numpy(), hits)
-            continue
-        cells = pd.Series(shown(values), dtype=object).fillna("").astype(str)
-        found |= cells.str.casefold().str.contains(wanted, regex=False).to_numpy(dtype=bool)
-    return np.flatnonzero(found)
-
-
-def _sorted(values: pd.Series, descending: bool) -> Any:
-    """Give the order of a column's values, missing ones last, equal ones as they stood."""
-    values = values.reset_index(drop=True)
-    try:
-        ordered = values.sort_values(ascending=not descending, kind="stable", na_position="last")
-    except TypeError:  # lists, or a mixture
-        keys = pd.Series(shown(values), dtype=object).map(lambda cell: "" if cell is None else str(cell))
-        ordered = keys.sort_values(ascending=not descending, kind="stable")
-    return ordered.index.to_numpy()

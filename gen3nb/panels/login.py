@@ -60,6 +60,7 @@ class Login(Panel):
     def __init__(self, commons: Commons | None = None) -> None:
         super().__init__(commons)
         self.identity: Identity | None = None
+        self._asked = False
         self.profile = Dropdown(description="Commons you have used")
         self.key = KeyInput()
         self.connect = button("Connect", primary=True)
@@ -233,16 +234,22 @@ class Login(Panel):
         )
 
     def _leave(self) -> None:
+        """Log out; a practice commons ends with its data, so that is asked first."""
+        practice = self.commons is not None and self.commons.sandbox is not None
+        if practice and not self._asked:
+            self._asked = True
+            self.say(
+                "w",
+                "<b>The practice commons ends when you log out.</b> What it holds is gone then, unless it was "
+                "started with a folder. Press “Log out” again to end it.",
+            )
+            return
+        self._asked = False
         if self.commons is not None:
             where = self.commons.endpoint
-            practice = self.commons.sandbox is not None
             self.commons.close()
             self._form()
-            gone = (
-                " The practice commons and its data are gone."
-                if practice
-                else " Your key file stays where it is."
-            )
+            gone = " The practice commons has ended." if practice else " Your key file stays where it is."
             self.say("i", f"<b>Logged out of</b> {code(where)}.{gone}")
 
 

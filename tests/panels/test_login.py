@@ -65,6 +65,21 @@ def test_a_dropped_key_connects_and_is_gone(commons: Commons) -> None:
 
 
 @pytest.mark.usefixtures("alone")
+def test_a_practice_commons_ends_only_when_asked_twice() -> None:
+    login = Login()
+    login.practice.click()
+    login.wait()
+    assert login.commons is not None, login.message
+    login.logout.click()
+    assert not login.commons.closed
+    assert "again to end it" in login.message
+    held = login.commons
+    login.logout.click()
+    assert held.closed
+    assert login.heading == "Connect"
+
+
+@pytest.mark.usefixtures("alone")
 def test_a_path_connects(commons: Commons) -> None:
     path = commons.sandbox.credentials("reader")
     login = Login()

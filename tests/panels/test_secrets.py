@@ -27,7 +27,8 @@ del text
 login
 """,
     "query = panels.Query(login.commons, project={project!r}, node='case')\nquery",
-    "query.run.click()\nquery.wait()\nassert query.error is None, query.message\nassert len(query.frame) == 60",
+    "query.run.click()\nquery.wait()\nassert query.error is None, query.message",
+    "assert len(query.frame) == 60",
     "query",
 ]
 

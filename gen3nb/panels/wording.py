@@ -1,0 +1,44 @@
+"""Errors in words, as HTML: what happened, why, what was kept."""
+
+from __future__ import annotations
+
+import traceback
+
+from gen3nb.client.redaction import redact
+from gen3nb.errors import Conflict, Gen3Error, ServiceError, TimedOut
+from gen3nb.panels.style import escape
+
+__all__ = ["sentence"]
+
+
+def sentence(error: BaseException) -> str:
+    """Say an error as HTML: what happened in bold, then the rest; details only for what nobody expected."""
+    if not isinstance(error, Gen3Error):
+        details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        what = str(error) or "no reason was given"
+        return (
+            f"<b>Something went wrong in gen3nb: {escape(type(error).__name__)}.</b> {escape(redact(what))} "
+            "Your choices are kept."
+            f"<details><summary>Details</summary><pre>{escape(redact(details))}</pre></details>"
+        )
+    message = redact(error.message)
+    first, rest = _parted(message)
+    said = f"<b>{escape(first)}</b>{escape(rest)}"
+    if isinstance(error, TimedOut):
+        said += " Your choices are kept; look before you do it again."
+    elif isinstance(error, ServiceError) and not isinstance(error, Conflict):
+        said += " Your choices are kept."
+    return said
+
+
+def _parted(message: str) -> tuple[str, str]:
+    """Part a message after its first clause, so that what happened stands out."""
+    cut = min(
+        (at for at in (message.find(mark) for mark in (": ", "; ", ". ", " (")) if at > 15),
+        default=len(message),
+    )
+    first, rest = message[:cut], message[cut:]
+    first = first[:1].upper() + first[1:]
+    if rest.startswith(": "):
+        return first + ":", rest[1:]
+    return first, rest if rest.endswith((".", "?", "!", "")) else rest + "."
