@@ -437,6 +437,6 @@ def run(output: Path, *, commons: Commons | None = None, say: Callable[[Any], No
     curves(found).savefig(figure, dpi=150)
     constants().to_csv(output / "constants.tsv", sep="\t", index=False)
     for node, frame in frames.items():
-        of(frame).to_tsv(output / f"{node}.tsv", node=node)
+        of(frame).to_tsv(output / f"{node}.tsv", node=node, commons=commons)
     say(f"The figure: {figure}")
     return figure
