@@ -20,5 +20,6 @@ step "pytest, with coverage and warnings as errors; the code blocks of README an
 $bin/python -m pytest tests -n 2 --dist loadfile -q -p no:cacheprovider --cov --cov-report=term:skip-covered
 step "pytest tests/frames with pandas 2.2 and the lowest versions that gen3nb declares"
 .venvs/lowest/bin/python -m pytest tests/frames -n 2 --dist loadfile -q -p no:cacheprovider
+rm -f .coverage.*
 step "nbval: the notebooks, top to bottom"
 $bin/python -m pytest -p tests.conftest --nbval-lax --nbval-current-env --nbval-cell-timeout=240 notebooks -q -p no:cacheprovider
