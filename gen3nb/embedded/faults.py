@@ -11,7 +11,10 @@ latency           the request waits ``seconds`` (1) before the service gets it
 cost-per-row      the request waits ``seconds`` (0.005) for each row that it carries
 401-html          401 with an HTML page, as fence and the proxies before it answer
 429, 503          with ``Retry-After: <retry_after>`` (1); nothing is done
+500               the HTML page of an error in the service; nothing is done
 502, 504          an HTML page of the proxy; nothing is done
+lost-with-200     a submission is answered as if it had gone well (200, or 201), and nothing is stored,
+                  as where the database refuses a whole request at commit; others are let through
 504-after-commit  the service does its work, the client gets a 504
 drop-before       the connection is cut before the service gets the request
 drop-after        the service does its work, the connection is cut
@@ -28,13 +31,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .web import internal_error
 
 TIMED_OUT = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n"
@@ -52,8 +59,10 @@ NAMES = {
 }
 WAITING = ("latency", "cost-per-row")
 AFTER = ("504-after-commit", "drop-after", "html-after", "html-in-middle", "half-json", "truncated")
-BEFORE = ("401-html", "429", "502", "503", "504", "drop-before", "html")
-KINDS = (*WAITING, *BEFORE, *AFTER)
+BEFORE = ("401-html", "429", "500", "502", "503", "504", "drop-before", "html")
+LOST = "lost-with-200"
+KINDS = (*WAITING, *BEFORE, LOST, *AFTER)
+_SUBMISSION = re.compile(r"/(?:api/)?(?:v0/)?submission/[^/_][^/]*/[^/_][^/]*/?")
 
 
 class UnknownFault(ValueError):
@@ -149,6 +158,10 @@ class FaultMiddleware:
                 await _instead(fault, scope, receive, send)
                 return
         for fault in striking:
+            if fault.kind == LOST and _is_submission(scope):
+                await _lost(self.app, scope, receive, send)
+                return
+        for fault in striking:
             if fault.kind in AFTER:
                 await _afterwards(fault, self.app, scope, receive, send)
                 return
@@ -197,11 +210,46 @@ async def _instead(fault: Fault, scope: Scope, receive: Receive, send: Send) -> 
         response = HTMLResponse(LOGIN_PAGE.format("401", "Please login"), 401)
     elif fault.kind == "html":
         response = HTMLResponse(LOGIN_PAGE.format("Data commons", "Please accept the terms of use."))
+    elif fault.kind == "500":
+        response = internal_error()
     else:
         response = HTMLResponse(TIMED_OUT.format(NAMES[fault.kind]), int(fault.kind))
         if fault.kind in ("429", "503") and fault.retry_after is not None:
             response.headers["Retry-After"] = str(fault.retry_after)
     await response(scope, receive, send)
+
+
+def _is_submission(scope: Scope) -> bool:
+    return scope["method"] in ("PUT", "POST") and _SUBMISSION.fullmatch(scope["path"]) is not None
+
+
+async def _lost(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Have a submission tried only, and answer as if it were stored."""
+    start: Message = {}
+    body = b""
+
+    async def collect(message: Message) -> None:
+        nonlocal start, body
+        if message["type"] == "http.response.start":
+            start = message
+        elif message["type"] == "http.response.body":
+            body += message.get("body", b"")
+
+    path = scope["path"].rstrip("/") + "/_dry_run"
+    await app({**scope, "path": path, "raw_path": quote(path).encode()}, receive, collect)
+    status = start["status"]
+    if status == 200:
+        answer = json.loads(body)
+        if answer["success"]:
+            answer["message"] = "Transaction successful."
+        # what is tried only is answered 200, whatever comes of it
+        status = (201 if scope["method"] == "POST" else 200) if answer["success"] else 400
+        answer["code"] = status
+        body = json.dumps(answer, separators=(",", ":")).encode() + b"\n"
+    headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({**start, "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _afterwards(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -28,9 +28,9 @@ class Faults:
 
     ``faults.add("504-after-commit", path="/api/v0/submission/*", times=1)`` makes the next submission end
     in a time-out although it is stored. Kinds: ``latency`` and ``cost-per-row`` (``seconds=``),
-    ``401-html``, ``429`` and ``503`` (``retry_after=``), ``502``, ``504``, ``504-after-commit``,
-    ``drop-before``, ``drop-after``, ``html``, ``html-after``, ``html-in-middle``, ``half-json``,
-    ``truncated``. As a context manager it takes all faults away at the end::
+    ``401-html``, ``429`` and ``503`` (``retry_after=``), ``500``, ``502``, ``504``, ``504-after-commit``,
+    ``lost-with-200``, ``drop-before``, ``drop-after``, ``html``, ``html-after``, ``html-in-middle``,
+    ``half-json``, ``truncated``. As a context manager it takes all faults away at the end::
 
         with commons.sandbox.faults as faults:
             faults.add("latency", seconds=2)

@@ -33,7 +33,7 @@ def make(practice, call):
     return post
 
 
-@pytest.mark.parametrize("kind", ["401-html", "429", "502", "503", "504", "html"])
+@pytest.mark.parametrize("kind", ["401-html", "429", "500", "502", "503", "504", "html"])
 def test_answers_in_place_of_the_work(faults, make, kind):
     before = make.number()
     faults.add(kind, path=KEYS, method="POST", times=1, retry_after=7)
@@ -119,3 +119,33 @@ def test_control_is_never_struck(faults, practice):
     faults.add("503")
     assert practice.token("reader")
     assert len(faults.list()) == 1
+
+
+def test_a_submission_that_is_answered_and_lost(faults, practice, call):
+    base = "/api/v0/submission"
+    project = {"type": "project", "code": "lost", "name": "lost", "dbgap_accession_number": "lost"}
+    call("PUT", base, user="admin", json={"type": "program", "name": "F", "dbgap_accession_number": "F"})
+    call("PUT", f"{base}/F", user="admin", json=project)
+    record = {"type": "experiment", "submitter_id": "e", "projects": {"code": "lost"}}
+    here = f"{base}/F/lost"
+
+    def stored() -> int:
+        options = {"node_label": "experiment", "format": "json"}
+        return len(call("GET", f"{here}/export", user="admin", params=options).json()["data"])
+
+    faults.add("lost-with-200", path=f"{base}/*", times=4)
+    for method, status in (("PUT", 200), ("POST", 201)):
+        answer = call(method, here, user="admin", json=[record])
+        told = answer.json()
+        assert (answer.status_code, told["code"], told["message"]) == (
+            status,
+            status,
+            "Transaction successful.",
+        )
+        assert (told["success"], told["created_entity_count"]) == (True, 1)
+        assert told["entities"][0]["action"] == "create"
+    bad = call("PUT", here, user="admin", json=[{**record, "colour": "red"}])
+    assert (bad.status_code, bad.json()["success"]) == (400, False)  # what is wrong is said as ever
+    assert stored() == 0  # and what is no submission is let through
+    assert call("PUT", here, user="admin", json=[record]).status_code == 200
+    assert stored() == 1
