@@ -22,9 +22,13 @@ docs:            ## build the site into docs/_build/html
 	@$(ENVIRONMENT) test constraints.txt --group test --group docs -e '.[all]'
 	@.venvs/test/bin/sphinx-build -W --keep-going -q -b html docs docs/_build/html && echo "docs/_build/html/index.html"
 
-bench:           ## measure, side by side with what one would use instead
+drill:           ## 500 submissions under fire: kills and faults; no row lost, none doubled
 	@$(ENVIRONMENT) test constraints.txt --group test --group docs -e '.[all]'
-	@.venvs/test/bin/python benchmarks/run.py
+	@.venvs/test/bin/python tests/drills/drill.py --seeds 500 --write docs/explanation/measured/drill.md
+
+bench:           ## measure, side by side with what one would use instead
+	@$(ENVIRONMENT) bench constraints.txt --group bench -e '.[all]'
+	@.venvs/bench/bin/python benchmarks/run.py --write docs/explanation/measured/benchmarks.md
 
 test-newest:     ## the tests on the newest versions of everything; not a gate
 	@$(ENVIRONMENT) newest /dev/null --group test --group docs -e '.[all]'
@@ -36,4 +40,4 @@ constraints:     ## resolve the constraints files anew
 clean:           ## remove environments and what was built
 	rm -rf .venvs docs/_build demo-output .coverage*
 
-.PHONY: help demo test lab docs bench test-newest constraints clean
+.PHONY: help demo test lab docs drill bench test-newest constraints clean
