@@ -368,6 +368,11 @@ class Gen3Accessor:
     def _commons(self, commons: Commons | None, *, writing: bool = False) -> Commons:
         """Give the commons: the one named, else the frame's own, else the only one that is open."""
         if commons is not None:
+            if not hasattr(commons, "dictionary"):
+                raise NotConnected(
+                    "commons= is an open commons, as gen3nb.connect(…) and gen3nb.sandbox() give it, "
+                    f"not a {type(commons).__name__}."
+                )
             return commons
         from gen3nb.commons import open_commons
 

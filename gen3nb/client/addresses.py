@@ -61,7 +61,7 @@ def check_endpoint(url: str, allow_http: Container[str] = ()) -> str:
         scheme = "http" if is_loopback(text.split("/")[0].rsplit(":", 1)[0]) else "https"
         raise NotConnected(f"{text!r} has no scheme: write '{scheme}://{text.rstrip('/')}'", endpoint=text)
     scheme, host, _ = origin(text)
-    if scheme not in _PORTS or not host:
+    if scheme not in _PORTS or not host or len(text.split()) > 1:
         raise NotConnected(
             f"{text!r} is not the address of a commons: one looks like 'https://data.example.org'",
             endpoint=text,

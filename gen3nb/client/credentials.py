@@ -134,7 +134,9 @@ def from_key(key: Mapping[str, Any] | str, source: str = "the API key given") ->
     if not isinstance(document, Mapping):
         raise ProfileError(f"{source} holds a JSON {_kind(document)}, not an API key: {_WANTED}")
     secret = document.get("api_key")
-    if not isinstance(secret, str) or not secret.strip():
+    if "api_key" in document and (not isinstance(secret, str) or not secret.strip()):
+        raise ProfileError(f"{source} holds no 'api_key' that is text: {_WANTED}")
+    if not isinstance(secret, str):
         has = ", ".join(redact(f"'{str(name)[:40]}'") for name in list(document)[:6]) or "nothing"
         raise ProfileError(f"{source} holds no 'api_key' (it has {has}): {_WANTED}")
     api_key = Secret(secret.strip())
@@ -199,7 +201,7 @@ def from_file(path: str | os.PathLike[str], source: str = "") -> Credential:
     text = Secret(content.decode("utf-8-sig", "replace").strip())
     content = b""
     document: Any = {"api_key": text} if text.count(".") == 2 and len(text.split()) == 1 else ...
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         document = hide(json.loads(text))
     if document is ...:
         raise ProfileError(f"{name} is not JSON, so it is no API key file: {_WANTED}", path=str(file))
@@ -215,12 +217,22 @@ def from_text(text: str, source: str) -> Credential:
         return Credential(source, workspace=True, idp=text.removeprefix(IDP) or "local")
     if text.startswith(ACCESS_TOKEN):
         return from_access_token(text.removeprefix(ACCESS_TOKEN), source)
+    if _is_key(text):
+        raise ProfileError(
+            f"{source} is given by its path, but this is the key itself: save it in a file, for a key that "
+            "stands in code or in a notebook is soon in other hands"
+        )
     text = str(text)  # a path is no secret; pathlib wants it plain
     path = Path(text).expanduser()
     if not path.is_file() and "/" not in text and "\\" not in text:
         home = Path("~/.gen3").expanduser() / text
         path = next((p for p in (home, home.with_name(text + ".json")) if p.is_file()), path)
     return from_file(path, f"{source} {path}")
+
+
+def _is_key(text: str) -> bool:
+    """Tell a key, or the content of its file, from a path."""
+    return text.lstrip()[:1] in ("{", "[") or "\n" in text or "\0" in text or redact(text) != text
 
 
 def _claims(token: str) -> dict[str, Any] | None:

@@ -74,7 +74,12 @@ def find(
         raise ProfileError(f"one way to sign in at a time: {' and '.join(named)} were given")
     endpoint = ""
     if target is not None:
-        text = os.fspath(target).strip()
+        text = _text(target)
+        if text.startswith("{"):
+            raise ProfileError(
+                "an API key was given where the commons' address belongs: write "
+                "connect(credentials='…'), with the path of the key file"
+            )
         if _is_key_file(text):
             raise ProfileError(f"{text!r} is a file: write connect(credentials={text!r})")
         if not looks_like_address(text):
@@ -106,9 +111,26 @@ def _explicit(
         return profiles.get(profile).credential()
     if isinstance(credentials, Mapping):
         return from_key(credentials)
-    if credentials is not None:
+    if isinstance(credentials, str | os.PathLike):
         return from_text(os.fspath(credentials), "the API key file")
+    if credentials is not None:
+        raise ProfileError(
+            f"credentials= is the path of an API key file, or its content, not a {type(credentials).__name__}"
+        )
     return None
+
+
+def _text(target: object) -> str:
+    """Read what was given as the commons."""
+    text = os.fspath(target) if isinstance(target, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise NotConnected(
+            "a commons is named by its address, 'https://data.example.org', or by a profile's name, "
+            f"not by a {type(target).__name__}"
+        )
+    if not text.strip():
+        raise NotConnected("the commons' address is empty: one looks like 'https://data.example.org'")
+    return text.strip()
 
 
 def _at(credential: Credential, endpoint: str, allow_http: Container[str]) -> Found:

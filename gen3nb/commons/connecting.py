@@ -72,6 +72,7 @@ def connect(
     """
     # from here on, tracebacks that show local variables show no key
     credentials, access_token = hide(credentials), hide(access_token)
+    _check_options(timeout, verify, proxies)
     options: dict[str, Any] = {"timeout": timeout, "verify": verify, "proxies": proxies}
     nothing: NotConnected | None = None
     try:
@@ -93,6 +94,20 @@ def connect(
     if not auth.renewable:
         Fence(transport).see()  # nothing was asked of the commons yet: see that it takes the token
     return Commons(auth, transport, profile=found.credential.profile)
+
+
+def _check_options(timeout: object, verify: object, proxies: object) -> None:
+    """Refuse what ``requests`` would stumble over in the middle of a request."""
+    seconds = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    if len(seconds) != 2 or not all(isinstance(one, int | float) and one > 0 for one in seconds):
+        raise NotConnected(
+            f"timeout={timeout!r}: it is a number of seconds, more than 0, or a pair of them "
+            "(to connect, to wait for an answer)"
+        )
+    if not isinstance(verify, bool | str | os.PathLike):
+        raise NotConnected(f"verify={verify!r}: it is True, or the path of a CA bundle")
+    if proxies is not None and not isinstance(proxies, Mapping):
+        raise NotConnected("proxies= are given by scheme: {'https': 'http://proxy.example.org:3128'}")
 
 
 def reopen(endpoint: str, profile: str | None) -> Commons:

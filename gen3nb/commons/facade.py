@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -220,10 +221,9 @@ class Commons(Verbs):
         NotFound
             There is none; the message names the nearest, or the full id for a bare code.
         """
-        try:
+        with contextlib.suppress(NotFound):
             return ProjectId.parse(project, self._known())
-        except NotFound:
-            return ProjectId.parse(project, self._known(fresh=True))
+        return ProjectId.parse(project, self._known(fresh=True))
 
     def _known(self, *, fresh: bool = False) -> list[ProjectId]:
         """Give the projects of the commons, asked for once unless they may have changed."""

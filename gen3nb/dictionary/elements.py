@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pandas.api.extensions import ExtensionDtype
 
-__all__ = ["Kind", "Link", "LinkGroup", "Node", "Property", "Step", "nearest", "submitted"]
+__all__ = ["Kind", "Link", "LinkGroup", "Node", "Properties", "Property", "Step", "nearest", "submitted"]
 
 Kind = Literal["string", "enum", "integer", "number", "boolean", "array", "object", "mixed"]
 
@@ -251,6 +251,17 @@ class Step:
         return f"{self.start} {arrow} {self.end} ({self.link.name})"
 
 
+class Properties(dict[str, Property]):
+    """The properties of a node by name; asking for one that is not there names the nearest."""
+
+    def __missing__(self, name: object) -> Property:
+        close = nearest(str(name), self)
+        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"it has {', '.join(self)}."
+        raise DictionaryError(
+            f"There is no property {name!r}; {hint}", property=str(name), suggestions=tuple(close)
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Node:
     """A node of the dictionary: a type of records.
@@ -258,7 +269,7 @@ class Node:
     Attributes
     ----------
     name, title, category, description : str
-    properties : dict of str to Property
+    properties : Properties, a dict of str to Property
         All of them, the commons' own included, without the links, in the dictionary's order.
     links : tuple of Link
         Links to parents, those in groups included.
@@ -283,7 +294,7 @@ class Node:
     title: str
     category: str
     description: str
-    properties: dict[str, Property] = field(repr=False)
+    properties: Properties = field(repr=False)
     links: tuple[Link, ...]
     link_groups: tuple[Link | LinkGroup, ...] = field(repr=False)
     required: tuple[str, ...]

@@ -144,17 +144,15 @@ class Dictionary(Mapping[str, Node]):
     # --- a mapping of nodes ---------------------------------------------------------------------------
 
     def __getitem__(self, name: str) -> Node:
-        try:
+        if isinstance(name, str) and name in self._nodes:
             return self._nodes[name]
-        except KeyError:
-            pass
         close = nearest(str(name), self._nodes)
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else " See .order for all of them."
         raise DictionaryError(
             f"The dictionary{self._from} has no node {name!r}.{hint}",
             node=str(name),
             suggestions=tuple(close),
-        ) from None
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._nodes)

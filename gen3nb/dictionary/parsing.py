@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gen3nb.dictionary.elements import Link, LinkGroup, Node
+from gen3nb.dictionary.elements import Link, LinkGroup, Node, Properties
 from gen3nb.dictionary.properties import listed, one_line, parse_property
 from gen3nb.errors import DictionaryError, MissingExtra
 
@@ -231,11 +231,11 @@ def _node(name: str, schema: Mapping[str, Any], schemas: Mapping[str, Mapping[st
         title=one_line(schema.get("title")) or name,
         category=category,
         description=one_line(schema.get("description")),
-        properties={
-            str(key): parse_property(str(key), prop, required=key in required, system=key in system)
+        properties=Properties(
+            (str(key), parse_property(str(key), prop, required=key in required, system=key in system))
             for key, prop in schema["properties"].items()
             if key not in link_names and isinstance(prop, Mapping)
-        },
+        ),
         links=links,
         link_groups=groups,
         required=tuple(required),

@@ -120,7 +120,7 @@ class LinkCheck:
                         missing,
                         entry.column,
                         "required",
-                        f"is empty, but a {self.node.name} must have a {entry.target}",
+                        f"is empty, but every {self.node.name} must name its {entry.target}",
                     )
             else:
                 self._group(entry, stored)

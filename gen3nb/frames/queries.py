@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gen3nb.errors import QueryError
 from gen3nb.frames.connection import Connection
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def query(connection: Connection, text: str, variables: Mapping[str, Any] | None
     CutAtDefaultLimit
         A list without ``first`` came back with exactly 10 rows; the level is named.
     """
+    if variables is not None and not isinstance(variables, Mapping):
+        raise QueryError("The variables of a query come by name: {'id': 'case-1'} for $id.")
     data = connection.peregrine.query(text, variables)
     for level, count in cut_levels(text, data, variables or {}).items():
         several = f" ({count} times)" if count > 1 else ""

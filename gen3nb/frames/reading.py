@@ -88,6 +88,7 @@ def read(
         The records could not be read whole.
     """
     kind = connection.dictionary[node]
+    ids = [ids] if isinstance(ids, str) else ids
     if with_ is not None or (per is not None and per != node):
         from gen3nb.frames.beside import read_beside
 

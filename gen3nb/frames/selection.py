@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from gen3nb.dictionary import Node, Property, Step
-from gen3nb.errors import IntegrityError
+from gen3nb.errors import IntegrityError, QueryError
 from gen3nb.frames.codec import plain_column
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.filtering import Condition, conditions_of, fits
@@ -71,6 +71,10 @@ class Selection:
     ) -> None:
         self._connection = connection
         self._node = connection.dictionary[node]
+        if where is not None and not isinstance(where, Mapping):
+            raise QueryError(
+                "where= says what columns hold: where={'gender': 'female'}, or a list of values."
+            )
         self._project = connection.project_id(project) if project is not None else None
         self._where = dict(where or {})
         self._columns = _default(self._node) if columns is None else _listed(columns)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from gen3nb.errors import Conflict, Gen3Error, PermissionDenied, SubmissionError, ValidationError
+from gen3nb.errors import Gen3Error, SubmissionError, ValidationError
+from gen3nb.frames.allowed import check_allowed, check_open
 from gen3nb.frames.journal import Journal
 from gen3nb.frames.looking import Look
 from gen3nb.frames.matching import Missing
@@ -22,7 +23,7 @@ from gen3nb.frames.sending import Sender
 from gen3nb.frames.verifying import Verifier
 
 if TYPE_CHECKING:
-    from gen3nb.client.project import ProjectId, ProjectLike
+    from gen3nb.client.project import ProjectLike
     from gen3nb.frames.connection import Connection
 
 __all__ = ["SubmissionReport", "submit"]
@@ -95,20 +96,25 @@ def submit(
         raise ValidationError("Frames come by node: submit({'case': cases}, …).")
     if missing not in {"keep", "clear"} or verify not in {"keys", "values"}:
         raise ValidationError('missing is "keep" or "clear", and verify is "keys" or "values".')
+    for frame in frames.values():
+        if not isinstance(frame, pd.DataFrame):
+            raise ValidationError(f"Rows come as a pandas DataFrame, not as a {type(frame).__name__}.")
+    if not isinstance(chunk, int) or chunk < 1:
+        raise ValidationError(f"chunk is how many rows go in one request, 1 or more, not {chunk!r}.")
     target = connection.project_id(project)
     look = Look(connection, target)
     total = sum(map(len, frames.values()))
     _announce(progress, f"{counted(total, 'row')} to {target} at {connection.endpoint}")
     # without it nobody could look up what is stored
-    _may(["read"], connection, target)
+    check_allowed(["read"], connection, target)
     plans = plan(frames, connection=connection, project=target, look=look, missing=missing)
     if strict:
         _refuse_problems(plans)
     rows = sum(len(one.to_send) for one in plans)
     if dry_run or not rows:
         return SubmissionReport(plans, endpoint=connection.endpoint, project=str(target), dry_run=dry_run)
-    _may(_methods(plans), connection, target)
-    _open(connection, target)
+    check_allowed(_methods(plans), connection, target)
+    check_open(connection, target)
     with (
         Journal(connection.endpoint, str(target)) as journal,
         showing(progress, rows, f"Submitting to {target} at {connection.endpoint}") as meter,
@@ -166,46 +172,10 @@ def _refuse_problems(plans: Sequence[NodePlan]) -> None:
     )
 
 
-def _may(methods: Sequence[str], connection: Connection, project: ProjectId) -> None:
-    """Refuse to begin what the user may not do."""
-    for method in methods:
-        try:
-            allowed = connection.may(method, project)
-        except PermissionDenied:
-            raise
-        except Gen3Error:
-            return  # a commons that does not say who may do what: its answer to the first request will
-        if not allowed:
-            raise PermissionDenied(
-                f"To submit to {project} you need the method {method!r} on {project.resource}, which your "
-                f"account lacks; nothing was sent. Ask the data access contact of {connection.endpoint} "
-                "for it.",
-                method=method,
-                resource=project.resource,
-            )
-
-
 def _methods(plans: Sequence[NodePlan]) -> list[str]:
     """Say what the rows to be sent take: an update needs both."""
     rows = [row for one in plans for row in one.to_send]
     return ["create"] + ["update"] * any(not row.new for row in rows)
-
-
-def _open(connection: Connection, project: ProjectId) -> None:
-    """Refuse to begin with a project that takes no records at the moment."""
-    text = "query ($project: [String]) { project(first: 1, project_id: $project) { state } }"
-    try:
-        found = connection.peregrine.query(text, {"project": [str(project)]}).get("project")
-    except Gen3Error:
-        return  # the first request will tell
-    state = found[0].get("state") if found else None
-    if state is not None and state != "open":
-        raise Conflict(
-            f"The project {project} is closed: it is in state {state!r}, and takes records only while it is "
-            "'open'. Nothing was sent; an administrator of the commons can open it again.",
-            state=state,
-            project=str(project),
-        )
 
 
 def _say_why_not(plans: Sequence[NodePlan], sender: Sender) -> None:
@@ -228,8 +198,8 @@ def _finished(report: SubmissionReport, sender: Sender, plans: Sequence[NodePlan
         raise sender.fatal
     if sender.fatal is not None:
         raise SubmissionError(
-            f"The submission ended early: {sender.fatal} So far: {report}. The same call again goes on from "
-            "here.",
+            f"The submission ended early: {str(sender.fatal).rstrip('. ')}. So far: {report}. "
+            "The same call again goes on from here.",
             report=report,
         ) from sender.fatal
     return report

@@ -320,6 +320,7 @@ class _Check:
                     np.flatnonzero(empty & ~ignored), name, "required", "is empty, but required"
                 )
             else:
+                where = "; it is the index: df.reset_index()" if name in self.frame.index.names else ""
                 self.findings.add(
-                    np.flatnonzero(~ignored), name, "required", "the column is missing, but required"
+                    np.flatnonzero(~ignored), name, "required", f"the column is missing, but required{where}"
                 )
