@@ -298,7 +298,10 @@ class Grid(VBox):  # type: ignore[misc] # ipywidgets has no types
 
     def _send_rows(self) -> None:
         positions = self._positions()
-        self._widget.send({"kind": "rows", "rows": self._records(positions)})
+        sort = ""
+        if self._sort is not None:
+            sort = f"c{self._sort[0] + (1 if self._rows else 0)} {'desc' if self._sort[1] else 'asc'}"
+        self._widget.send({"kind": "rows", "rows": self._records(positions), "sort": sort})
         total, start = len(self._order), self._number * self._page_size
         self._range.value = (
             f"{number(start + 1)}–{number(start + len(positions))} of {number(total)}" if total else "0 rows"

@@ -240,8 +240,8 @@ class Login(Panel):
             self._asked = True
             self.say(
                 "w",
-                "<b>The practice commons ends when you log out.</b> What it holds is gone then, unless it was "
-                "started with a folder. Press “Log out” again to end it.",
+                "<b>The practice commons ends when you log out.</b> What it holds is gone then, unless it "
+                "was started with a folder. Press “Log out” again to end it.",
             )
             return
         self._asked = False

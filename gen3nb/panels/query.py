@@ -378,6 +378,8 @@ class Query(Panel):
             self.grid = Grid(frame, note=note)
         else:
             self.grid.show(frame, note=note)
+        if "submitter_id" in frame.columns:  # the commons gives them in the order of their ids
+            self.grid.sort("submitter_id")
         self.after.children = (self.grid,)
         self.foot.children = (self.keep.box, gap(), self.drawer.button)
 

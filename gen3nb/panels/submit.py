@@ -275,6 +275,11 @@ class Submit(SubmitForm):
         part.index = pd.Index([numbers[position] - 2 for position in chosen])
         part["what is wrong"] = ["; ".join(wrong.get(position, [])) for position in chosen]
         part = part.astype(dict.fromkeys(columns, object))
+        hint = text(
+            "Double-click a cell to correct it, or press Enter on it; Esc leaves it as it was. "
+            "Your file stays as it is.",
+            "g3-sub",
+        )
         self.grid = Grid(
             part,
             rows=True,
@@ -284,16 +289,18 @@ class Submit(SubmitForm):
             flags=flags_of(found, chosen),
             note=f"<b>Rows with problems</b> {number(len(chosen))} of {number(len(frame))}",
             on_edit=lambda at, column, value: self._edited(chosen, at, column, value),
-        )
-        hint = text(
-            "Double-click a cell to correct it, or press Enter on it; Esc leaves it as it was. "
-            "Your file stays as it is.",
-            "g3-sub",
+            on_focus=lambda at, column: self._tell(hint, numbers[chosen[at]], wrong[chosen[at]], column),
         )
         self._rows_box.children = (
             self.grid,
             row([hint, gap(), self.only]) if positions is not None else hint,
         )
+
+    @staticmethod
+    def _tell(line: Any, number_of_row: int, problems: list[str], column: str) -> None:
+        """Say under the grid what is wrong in the row whose cell was entered, that cell first."""
+        ordered = sorted(problems, key=lambda said: not said.startswith(f"{column}: "))
+        line.value = f"<span role='status'><b>Row {number_of_row}</b> {escape('; '.join(ordered))}</span>"
 
     def _show_changes(self) -> None:
         commons, frame, project, node = self._ready()

@@ -87,7 +87,10 @@ class Notebook:
         return self.page.locator(".g3-card").filter(has=heading).first
 
     def picture(self, card: Locator, name: str) -> None:
-        """Take a picture of a panel, into the folder that GEN3NB_TEST_PICTURES names."""
+        """Take a picture of a panel into the folder that GEN3NB_TEST_PICTURES names.
+
+        GEN3NB_TEST_THEME chooses the theme: "JupyterLab Light" or "JupyterLab Dark".
+        """
         folder = os.environ.get("GEN3NB_TEST_PICTURES")
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
@@ -187,7 +190,7 @@ def notebook(
     opened: list[Notebook] = []
 
     def open_(*cells: str, theme: str = "JupyterLab Light", width: int = 820, run: bool = True) -> Notebook:
-        lab.theme(theme)
+        lab.theme(os.environ.get("GEN3NB_TEST_THEME") or theme)
         name = re.sub(r"\W+", "_", request.node.name) + f"_{len(opened)}.ipynb"
         made: Any = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(cell) for cell in (*cells, "")],
@@ -213,11 +216,6 @@ def notebook(
         return one
 
     yield open_
-    if os.environ.get("GEN3NB_TEST_PICTURES"):
-        for at, one in enumerate(opened):
-            one.page.screenshot(
-                path=Path(os.environ["GEN3NB_TEST_PICTURES"]) / f"end-{request.node.name}-{at}.png"
-            )
     problems = [problem for one in opened for problem in one.problems]
     for one in opened:
         one.page.close()

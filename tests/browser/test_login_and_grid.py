@@ -40,7 +40,7 @@ def test_grid_sorts_pages_and_edits(notebook: Callable[..., Notebook]) -> None:
     expect(page.get_by_role("gridcell", name="<b>bold</b>").first).to_be_visible()
     expect(page.get_by_role("columnheader").filter(has_text="cases.submitter_id")).to_be_visible()
     expect(page.get_by_role("columnheader").filter(has_text="onerror")).to_be_visible()
-    one.picture(page.locator(".g3-grid").first, "grid-light")
+    one.picture(page.locator(".g3-grid").first, "grid")
 
     page.get_by_role("columnheader").filter(has_text="age_at_diagnosis").click()
     expect(page.locator('.ag-row[row-index="0"] [col-id="c2"]')).to_have_text("18\u2009000")
@@ -80,7 +80,7 @@ def test_login_by_a_key_that_no_file_holds(notebook: Callable[..., Notebook], co
     page = one.page
     card = one.card("Connect")
     expect(card.get_by_text("not connected")).to_be_visible()
-    one.picture(card, "login-light")
+    one.picture(card, "login")
     with page.expect_file_chooser() as chooser:
         card.get_by_role("button", name="Choose…").click()
     chooser.value.set_files(commons.sandbox.credentials("submitter"))
@@ -90,7 +90,7 @@ def test_login_by_a_key_that_no_file_holds(notebook: Callable[..., Notebook], co
     expect(done.get_by_text(commons.endpoint)).to_be_visible()
     done.get_by_role("button", name="Show code ▸").click()
     expect(done.locator(".g3-code")).to_contain_text('gen3nb.connect(credentials="credentials.json")')
-    one.picture(done, "login-connected-light")
+    one.picture(done, "login-connected")
     expect(page.get_by_role("gridcell", name="canary in the rows").first).to_be_visible()
     key = json.loads(commons.sandbox.credentials("submitter").read_text())
     saved = one.save()

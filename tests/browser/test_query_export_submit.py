@@ -27,8 +27,12 @@ def opened(commons: Commons, user: str = "submitter") -> str:
     return f"import gen3nb\nfrom gen3nb import panels\ncommons = gen3nb.connect(credentials={str(path)!r})"
 
 
-def test_query(notebook: Callable[..., Notebook], commons: Commons, trial: str) -> None:
-    one = notebook(opened(commons), f"panels.Query(commons, project={trial!r}, node='diagnosis')")
+def test_query_and_export(notebook: Callable[..., Notebook], commons: Commons, trial: str) -> None:
+    one = notebook(
+        opened(commons),
+        f"panels.Query(commons, project={trial!r}, node='diagnosis')",
+        f"panels.Export(commons, project={trial!r})",
+    )
     page, card = one.page, one.card("Query")
     expect(card.get_by_role("listbox", name="Node")).to_be_visible()
     card.get_by_label("Find a property, also in descriptions").fill("grade")
@@ -47,18 +51,18 @@ def test_query(notebook: Callable[..., Notebook], commons: Commons, trial: str) 
     card.get_by_role("button", name="Keep").click()
     expect(card.get_by_text("is in your notebook")).to_be_visible()
     card.get_by_role("button", name="Show code ▸").click()
-    one.picture(card, "query-light")
+    one.picture(card, "query")
     answer = one.ask("print(len(dx), (dx['age_at_diagnosis'] >= 18263).all())")
     assert answer.endswith("True")
+    export(one)
     page.set_viewport_size({"width": 700 + 178, "height": 1600})
-    one.picture(card, "query-light-700")
+    one.picture(card, "query-narrow")
 
 
-def test_export(notebook: Callable[..., Notebook], commons: Commons, trial: str) -> None:
-    one = notebook(opened(commons), f"panels.Export(commons, project={trial!r})", theme="JupyterLab Dark")
+def export(one: Notebook) -> None:
     card = one.card("Export")
     expect(card.get_by_role("listbox", name="Nodes")).to_be_visible()
-    one.picture(card, "export-dark")
+    one.picture(card, "export")
     card.get_by_role("listbox", name="Nodes").focus()
     one.page.keyboard.press("Home")
     one.page.keyboard.press("Space")  # the first node is not exported
@@ -67,7 +71,7 @@ def test_export(notebook: Callable[..., Notebook], commons: Commons, trial: str)
     card.get_by_label("Save to").press("Tab")
     card.get_by_role("button", name="Export 300 records").click()
     expect(card.get_by_role("status").filter(has_text="Every count equals")).to_be_visible()
-    one.picture(card, "export-done-dark")
+    one.picture(card, "export-done")
     assert (one.path.parent / "records.zip").exists()
 
 
@@ -108,6 +112,8 @@ def test_submit(notebook: Callable[..., Notebook], commons: Commons) -> None:
     card.get_by_role("button", name="Fix 12 values").click()
     expect(card.get_by_role("button", name="Submit 59 records")).to_be_enabled()
     one.picture(card, "submit-ready")
+    one.page.set_viewport_size({"width": 700 + 178, "height": 1600})
+    one.picture(card, "submit-narrow")
     card.get_by_role("button", name="Submit 59 records").click()
     expect(card.get_by_text("59 created, 0 updated, 0 unchanged, 1 rejected, 0 unknown.")).to_be_visible()
     expect(card.get_by_role("gridcell", name="GBSG2-031-dem")).to_be_visible()

@@ -101,6 +101,8 @@ def test_an_edited_cell_is_what_is_sent(commons: Commons, cases: str) -> None:
     press(panel, "check")
     assert panel.grid is not None
     assert list(panel.grid.frame["gender"]) == ["w"]
+    panel.grid._received(panel.grid, {"kind": "focus", "key": 0, "column": "c2"}, [])
+    assert "Row 2</b> gender: " in panel._rows_box.children[1].value
     panel.grid.edit(0, "gender", "unspecified")
     assert panel.submit.disabled
     press(panel, "again")

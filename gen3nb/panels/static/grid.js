@@ -1,6 +1,6 @@
 /* Runs inside ipyaggrid, before its grid is made. This text is fixed: whatever comes from a commons or a file
    (column names, types, figures, cells) arrives later in messages and is only ever put in as text. */
-view.g3 = { columns: [], sort: null, flags: {} };
+view.g3 = { columns: [], sort: "" };
 
 const g3 = view.g3;
 const make = (tag, className, text) => {
@@ -124,8 +124,10 @@ Object.assign(gridOptions, {
   tooltipShowDelay: 300,
   overlayNoRowsTemplate: "<span class=\"g3-sub\">no rows</span>",
   onSortChanged: (event) => {
-    if (g3.quiet) return;
     const sorted = event.columnApi.getColumnState().find((state) => state.sort);
+    const now = sorted ? `${sorted.colId} ${sorted.sort}` : "";
+    if (now === g3.sort) return;
+    g3.sort = now;
     view.send({ kind: "sort", column: sorted ? sorted.colId : null, descending: sorted ? sorted.sort === "desc" : false });
   },
   onCellFocused: (event) => {
@@ -145,14 +147,16 @@ g3.take = (message) => {
   const api = gridOptions.api;
   if (!api) return;
   if (message.kind === "columns") {
-    g3.quiet = true;
+    g3.sort = "";
     g3.columns = message.columns;
     g3.visible = message.visible;
     g3.headHeight = message.head;
     api.setHeaderHeight(message.head);
     api.setColumnDefs(g3.columnDefs());
-    g3.quiet = false;
   } else if (message.kind === "rows") {
+    const [colId, sort] = message.sort.split(" ");
+    g3.sort = message.sort;
+    gridOptions.columnApi.applyColumnState({ state: colId ? [{ colId, sort }] : [], defaultState: { sort: null } });
     api.setRowData(message.rows);
     g3.fit();
   } else if (message.kind === "cell") {
