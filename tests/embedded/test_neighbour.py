@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,8 +29,9 @@ PARENT = """
 import sys, time
 from gen3nb.launch import start_server
 server = start_server()
+child = 0
 {more}
-print(server.pid, server.folder, server.endpoint, flush=True)
+print(server.pid, server.folder, server.endpoint, child, flush=True)
 time.sleep(600)
 """
 
@@ -56,14 +57,14 @@ def eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
 
 
 @contextlib.contextmanager
-def parent(more: str = ""):
-    """Start a process that starts a commons; give it, and what it printed."""
+def parent(more: str = "") -> Iterator[tuple[subprocess.Popen[str], int, Path, str, int]]:
+    """Start a process that starts a commons; give it, the server's pid, folder, endpoint, and ``child``."""
     process = subprocess.Popen(
-        [sys.executable, "-c", PARENT.format(more=more)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-W", "ignore", "-c", PARENT.format(more=more)], stdout=subprocess.PIPE, text=True
     )
     try:
-        pid, folder, endpoint = process.stdout.readline().split()
-        yield process, int(pid), Path(folder), endpoint
+        pid, folder, endpoint, child = process.stdout.readline().split()
+        yield process, int(pid), Path(folder), endpoint, int(child)
     finally:
         process.kill()
         process.wait()
@@ -72,7 +73,7 @@ def parent(more: str = ""):
 
 @posix
 def test_it_ends_when_its_parent_is_killed():
-    with parent() as (process, pid, folder, endpoint):
+    with parent() as (process, pid, folder, endpoint, _):
         assert requests.get(endpoint, timeout=30).status_code == 200
         assert alive(pid)
         process.kill()  # SIGKILL: the parent can do nothing any more
@@ -83,22 +84,17 @@ def test_it_ends_when_its_parent_is_killed():
 
 @posix
 def test_it_ends_even_if_a_forked_child_keeps_the_pipe_open():
-    fork = "import os, warnings\nif os.fork() == 0:\n    print(os.getpid(), flush=True)\n    time.sleep(600)"
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", PARENT.format(more=fork)], stdout=subprocess.PIPE, text=True
-    )
-    lines = [process.stdout.readline().split() for _ in range(2)]
-    child = next(int(line[0]) for line in lines if len(line) == 1)
-    pid, folder = next((int(line[0]), Path(line[1])) for line in lines if len(line) == 3)
-    try:
-        process.kill()
-        process.wait()
-        assert alive(child)
-        assert eventually(lambda: not alive(pid))
-        assert eventually(lambda: not folder.exists())
-    finally:
-        os.kill(child, signal.SIGKILL)
-        process.stdout.close()
+    # the parent alone writes: what two processes print into one pipe can come mixed within a line
+    fork = "import os\nchild = os.fork()\nif child == 0:\n    time.sleep(600)\n    os._exit(0)"
+    with parent(fork) as (process, pid, folder, _, child):
+        try:
+            process.kill()
+            process.wait()
+            assert alive(child)
+            assert eventually(lambda: not alive(pid))
+            assert eventually(lambda: not folder.exists())
+        finally:
+            os.kill(child, signal.SIGKILL)
 
 
 @posix
@@ -107,6 +103,7 @@ def test_it_ends_when_the_parent_is_told_to():
         process,
         pid,
         folder,
+        _,
         _,
     ):
         process.terminate()
