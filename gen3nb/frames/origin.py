@@ -40,6 +40,10 @@ class Origin:
         ``"tsv"`` or ``"csv"`` if the cells are still the text of such a file.
     join : str or None
         What a join did, in a sentence.
+    workbook, sheet : str or None
+        The path of the workbook that the frame was read from, and the title of the sheet.
+    stamp : str or None
+        A short hash of that workbook, as it was read.
     """
 
     commons: str | None = None
@@ -50,6 +54,9 @@ class Origin:
     rows: str | None = None
     cells: str | None = None
     join: str | None = None
+    workbook: str | None = None
+    sheet: str | None = None
+    stamp: str | None = None
 
 
 def origin_of(frame: pd.DataFrame) -> Origin:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +18,7 @@ from gen3nb.frames.casting import cast
 from gen3nb.frames.codec import link_column, plain_column, plain_columns
 from gen3nb.frames.origin import ROWS_OF_A_FILE, tag_as
 
-__all__ = ["read_tsv", "to_tsv"]
+__all__ = ["cell_text", "node_of_cells", "read_tsv", "rows_index", "titles_of", "to_tsv"]
 
 # At each of these the service's TSV reader ends the line, also within quotes.
 _SERVICE_CUTS_AT = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
@@ -63,7 +63,7 @@ def read_tsv(
     text, name = _text_of(path)
     delimiter = _delimiter(text, name)
     rows = _rows(text, delimiter, name)
-    header = _header(next(rows, None), name)
+    header = titles_of(next(rows, (0, []))[1], name)
     labels: list[int] = []
     cells: list[list[str | None]] = []
     for number, row in rows:
@@ -84,9 +84,9 @@ def read_tsv(
             title: pd.array(list(column), dtype=pd.StringDtype())
             for title, column in zip(header, columns, strict=True)
         },
-        index=_index(labels),
+        index=rows_index(labels),
     )
-    found = node or _node_of(frame)
+    found = node or node_of_cells(frame)
     facts = {"node": found, "rows": ROWS_OF_A_FILE, "cells": "csv" if delimiter != "\t" else "tsv"}
     tag_as(frame, facts)
     if dictionary is None:
@@ -97,7 +97,17 @@ def read_tsv(
     return tag_as(cast(frame, dictionary[found], separator=separator), {"dictionary": dictionary.digest})
 
 
-def _index(labels: list[int]) -> pd.Index[Any]:
+def rows_index(labels: list[int]) -> pd.Index[Any]:
+    """Give the index that tells rows of a file: row 2, under the header, is 0.
+
+    Parameters
+    ----------
+    labels : list of int
+
+    Returns
+    -------
+    pandas.Index
+    """
     if labels == list(range(len(labels))):
         return pd.RangeIndex(len(labels))
     return pd.Index(labels, dtype="int64")
@@ -164,10 +174,28 @@ def _rows(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]
             yield number, row
 
 
-def _header(first: tuple[int, list[str]] | None, name: str) -> list[str]:
-    if first is None:
+def titles_of(first: Sequence[str], name: str) -> list[str]:
+    """Give the names of the columns, without stars and outer spaces.
+
+    Parameters
+    ----------
+    first : sequence of str
+        The cells of the header; none if there is none.
+    name : str
+        What the header stands in, for messages.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    ValidationError
+        There is no header, a column has no name, or two have one.
+    """
+    if not first:
         raise ValidationError(f"{name} is empty: there is not even a header.")
-    titles = [title.strip().lstrip("*").strip() for title in first[1]]
+    titles = [title.strip().strip("*").strip() for title in first]
     while titles and not titles[-1]:
         titles.pop()
     unnamed = [number for number, title in enumerate(titles, 1) if not title]
@@ -179,7 +207,17 @@ def _header(first: tuple[int, list[str]] | None, name: str) -> list[str]:
     return titles
 
 
-def _node_of(frame: pd.DataFrame) -> str | None:
+def node_of_cells(frame: pd.DataFrame) -> str | None:
+    """Say of which node a frame's records are, if all cells of its column ``type`` name one.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+
+    Returns
+    -------
+    str or None
+    """
     if "type" not in frame:
         return None
     found = frame["type"].dropna().str.strip().unique()
@@ -225,7 +263,7 @@ def to_tsv(frame: pd.DataFrame, path: str | Path, node: Node) -> Path:
         separator = "#" if is_csv and link is not None else ","
         values = plain_column(frame.iloc[:, position], node.properties.get(title))
         titles.append(title)
-        columns.append([_cell(value, separator, title, row) for row, value in enumerate(values)])
+        columns.append([cell_text(value, separator, title, row) for row, value in enumerate(values)])
     _warn_of_cuts(titles, columns)
     with target.open("w", encoding="utf-8", newline="") as file:
         # CR LF, as the service's templates have it: so that csv quotes a cell with either of them
@@ -235,11 +273,31 @@ def to_tsv(frame: pd.DataFrame, path: str | Path, node: Node) -> Path:
     return target
 
 
-def _cell(value: Any, separator: str, column: str, row: int) -> str:
+def cell_text(value: Any, separator: str, column: str, row: int) -> str:
+    """Write a plain value as the text of a cell.
+
+    Parameters
+    ----------
+    value : Any
+    separator : str
+        Stands between the items of a list.
+    column : str
+    row : int
+        The position of the row from 0; both are for messages.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValidationError
+        An item holds the separator, or begins or ends with a space.
+    """
     if value is None:
         return ""
     if isinstance(value, list):
-        items = [_cell(item, separator, column, row) for item in value]
+        items = [cell_text(item, separator, column, row) for item in value]
         bad = next((item for item in items if separator in item or item != item.strip()), None)
         if bad is not None:
             raise ValidationError(
