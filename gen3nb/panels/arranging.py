@@ -7,25 +7,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gen3nb.panels.cells import shown
+from gen3nb.panels.cells import is_number, shown
 
 __all__ = ["matching", "ordered"]
 
 
 def matching(frame: pd.DataFrame, words: str) -> Any:
     """Give the positions of the rows in which a cell contains the words."""
-    wanted = words.strip().casefold()
+    wanted = words.strip().lower()
     if not wanted:
         return np.arange(len(frame))
     found = np.zeros(len(frame), dtype=bool)
     for at in range(frame.shape[1]):
         values = frame.iloc[:, at]
         if isinstance(values.dtype, pd.CategoricalDtype):
-            hits = [i for i, item in enumerate(values.dtype.categories) if wanted in str(item).casefold()]
+            hits = [i for i, item in enumerate(values.dtype.categories) if wanted in str(item).lower()]
             found |= np.isin(values.cat.codes.to_numpy(), hits)
             continue
+        if isinstance(values.dtype, pd.StringDtype):
+            held = values.str.lower().str.contains(wanted, regex=False)
+            found |= held.fillna(False).to_numpy(dtype=bool)
+            continue
+        if is_number(values) and not any(letter.isdigit() for letter in wanted):
+            continue
         cells = pd.Series(shown(values), dtype=object).fillna("").astype(str)
-        found |= cells.str.casefold().str.contains(wanted, regex=False).to_numpy(dtype=bool)
+        found |= cells.str.lower().str.contains(wanted, regex=False).to_numpy(dtype=bool)
     return np.flatnonzero(found)
 
 

@@ -36,7 +36,8 @@ def filled(commons: Commons, project: str) -> str:
     ]
     assert commons.sheepdog.submit(where, cases).ok
     samples = [
-        {"type": "sample", "submitter_id": f"s{i}", "cases": [{"submitter_id": f"c{i}"}], "freezing_method": odd,
+        {"type": "sample", "submitter_id": f"s{i}", "cases": [{"submitter_id": f"c{i}"}],
+         "freezing_method": odd,
          "days_to_collection": i}
         for i, odd in enumerate(ODD)
     ]  # fmt: skip
@@ -115,8 +116,8 @@ def test_bad_wishes_get_a_sentence(commons: Commons, filled: str, tmp_path: Path
         export(commons, filled, ["casse"], "tsv", path)
     with pytest.raises(NotFound):
         export(commons, "TEST-none", ["case"], "tsv", path)
+    (tmp_path / "file").write_text("x")
     with pytest.raises(ValidationError, match="is a file"):
-        (tmp_path / "file").write_text("x")
         export(commons, filled, ["case"], "tsv", tmp_path / "file")
     with pytest.raises(Gen3Error, match="could not be written"):
         export(commons, filled, ["case"], "tsv", tmp_path / "file" / "below.zip", progress=False)
