@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
@@ -276,7 +277,11 @@ def main() -> int:
         commons.create_program("DRILL")
         for seed in range(options.first, options.first + options.seeds):
             with tempfile.TemporaryDirectory() as folder:
-                one = run(commons, new_project(commons, f"s{seed}"), seed, Path(folder))
+                try:
+                    one = run(commons, new_project(commons, f"s{seed}"), seed, Path(folder))
+                except Exception as error:  # whatever it is, it is a finding, and the other runs go on
+                    traceback.print_exc()
+                    one = Outcome(runs=1, refused=[f"seed {seed}: {type(error).__name__}: {error}"])
             total.add(one)
             if not one.ok:
                 print(f"seed {seed}: {one}", flush=True)
