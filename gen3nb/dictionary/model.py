@@ -340,6 +340,38 @@ class Dictionary(Mapping[str, Node]):
             return templates.tsv(self[node])
         raise DictionaryError(f"A template comes as 'frame' or 'tsv', not as {format!r}.")
 
+    def workbook(self, path: str | Path, nodes: str | Iterable[str] | None = None) -> Path:
+        """Write a workbook to fill in: one sheet per node, to be brought back by ``gen3nb.read_workbook``.
+
+        Columns are those of the template; required ones are coloured, each name has a note with its
+        description, type and range. Vocabularies, however long, and yes/no values are drop-downs; cells for
+        text are formatted as text, so that a spreadsheet program leaves ``007`` and ``1E5`` as they are. The
+        first sheet says in plain words how to fill in the others.
+
+        Parameters
+        ----------
+        path : str or Path
+            Of the ``.xlsx`` to write; it appears whole or not at all, in place of what was there.
+        nodes : str or iterable of str, optional
+            Which nodes; default: all that are submitted as rows. The sheets stand in submission order.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        MissingExtra
+            openpyxl is not installed.
+        DictionaryError
+            A node is unknown, or is not submitted as rows (program, project).
+        Gen3Error
+            The file cannot be written.
+        """
+        from gen3nb.dictionary.workbook import write
+
+        return write(self, path, [nodes] if isinstance(nodes, str) else nodes)
+
     def _repr_html_(self) -> str:
         from gen3nb.dictionary.display import dictionary_html
 
