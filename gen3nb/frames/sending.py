@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gen3nb.frames.connection import Connection
     from gen3nb.frames.looking import Look
 
-__all__ = ["Sender"]
+__all__ = ["Sender", "is_passing", "words_of_error"]
 
 logger = logging.getLogger("gen3nb.frames")
 
@@ -215,7 +215,7 @@ class Sender:
         """Part a refused request into the rows that were named, which are settled, and the rest."""
         named: dict[int, str] = {}
         for at, entity in _matched(rows, transaction.entities):
-            said = [_words(error) for error in entity.get("errors") or ()]
+            said = [words_of_error(error) for error in entity.get("errors") or ()]
             if said or entity.get("valid") is False:
                 named[at] = "; ".join(said) or "the commons did not say why"
         if not named:
@@ -229,7 +229,7 @@ class Sender:
                 self._reject(rows[at], f"the commons said: {words}")
             yield self._unsent([row for at, row in enumerate(rows) if at not in named])
         else:
-            words = "; ".join(_words(error) for error in transaction.errors) or transaction.message
+            words = "; ".join(words_of_error(error) for error in transaction.errors) or transaction.message
             yield from self._halved(rows, f"the commons said: {words}")
 
     def _halved(self, rows: list[Row], reason: str) -> Iterator[list[Row]]:
@@ -262,7 +262,7 @@ class Sender:
         if status == 400 and type(error) is ServiceError:
             yield from self._halved(rows, str(error))
             return
-        if not _passing(error):
+        if not is_passing(error):
             for row in rows:
                 row.status, row.reason = "not sent", str(error)
             self.fatal = self.fatal or error
@@ -289,7 +289,7 @@ class Sender:
         try:
             found = self.look.exactly(node, [row.key for row in rows if row.new])
         except Gen3Error as problem:
-            if not _passing(problem):
+            if not is_passing(problem):
                 self._leave(rows, str(problem))
                 self.fatal = self.fatal or problem
                 return
@@ -319,8 +319,17 @@ class Sender:
             row.reason = f"it was sent {row.tries} times without a usable answer: {reason}"
 
 
-def _passing(error: Gen3Error) -> bool:
-    """Say whether an error may be gone the next time, and leaves open what was done."""
+def is_passing(error: Gen3Error) -> bool:
+    """Say whether an error may be gone the next time, and leaves open what was done.
+
+    Parameters
+    ----------
+    error : Gen3Error
+
+    Returns
+    -------
+    bool
+    """
     status = getattr(error, "status", None)
     if isinstance(error, NotFound):
         # a web page where the answer of a service was expected
@@ -351,7 +360,18 @@ def _matched(
             yield at, entity
 
 
-def _words(error: Any) -> str:
+def words_of_error(error: Any) -> str:
+    """Give an error of the service's answer in its own words.
+
+    Parameters
+    ----------
+    error : Any
+        A mapping with ``keys`` and ``message``, or a text.
+
+    Returns
+    -------
+    str
+    """
     if not isinstance(error, Mapping):
         return str(error)
     keys = ", ".join(map(str, error.get("keys") or ()))
