@@ -1,4 +1,4 @@
-"""What must be so before anything is written: the permissions, and a project that is open."""
+"""What must be so before anything begins: the permissions, and a project that is open."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gen3nb.client.project import ProjectId
     from gen3nb.frames.connection import Connection
 
-__all__ = ["check_allowed", "check_open"]
+__all__ = ["check_allowed", "check_open", "check_readable"]
 
 
 def check_allowed(
@@ -48,6 +48,42 @@ def check_allowed(
                 method=method,
                 resource=project.resource,
             )
+
+
+def check_readable(connection: Connection, project: ProjectId | None) -> None:
+    """Tell records that are not shown from records that are not there (peregrine ``project``).
+
+    Queries answer both with an empty list. Projects that are open to all are shown without a permission.
+
+    Parameters
+    ----------
+    connection : Connection
+    project : ProjectId or None
+        ``None`` asks whether any project is shown.
+
+    Raises
+    ------
+    PermissionDenied
+        The user may not read there.
+    """
+    if project is None:
+        if connection.peregrine.query("{ project(first: 1) { id } }").get("project"):
+            return
+        if not connection.sheepdog.all_projects():
+            return
+        raise PermissionDenied(
+            f"You may read no project of {connection.endpoint}: the permission 'read' is missing on all of "
+            "them. Ask the commons' data access contact for it.",
+            method="read",
+        )
+    text = "query ($project_id: [String]) { project(first: 1, project_id: $project_id) { id } }"
+    if not connection.peregrine.query(text, {"project_id": [str(project)]}).get("project"):
+        raise PermissionDenied(
+            f"You may not read the records of {project}: the permission 'read' on {project.resource} is "
+            "missing. Ask the commons' data access contact for it.",
+            method="read",
+            resource=project.resource,
+        )
 
 
 def check_open(connection: Connection, project: ProjectId) -> None:

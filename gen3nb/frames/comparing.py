@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from gen3nb.errors import ValidationError
+from gen3nb.frames.allowed import check_readable
 from gen3nb.frames.findings import fold
 from gen3nb.frames.looking import Look, StoredKey
 from gen3nb.frames.matching import CellChange, Comparison, Missing, compare
@@ -189,6 +190,7 @@ def diff(
     target = connection.project_id(project)
     rows, keys = row_numbers(frame), submitter_ids(frame)
     _clear(kind.name, rows, keys)
+    check_readable(connection, target)
     look = Look(connection, target)
     with showing(progress, len(frame), f"Comparing {kind.name}") as meter:
         everything = look.all_keys(kind.name)

@@ -18,7 +18,8 @@ import urllib3
 
 from gen3nb.client.project import ProjectId
 from gen3nb.dictionary import Node
-from gen3nb.errors import IntegrityError, NotFound, PermissionDenied, QueryError, ServiceError
+from gen3nb.errors import IntegrityError, NotFound, PermissionDenied, QueryError, ServiceError, Unavailable
+from gen3nb.frames.allowed import check_readable
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.decoding import chunks_of
 from gen3nb.frames.graphql import PAGE, count_records, graphql_pages, two_links_to_one
@@ -39,6 +40,7 @@ Way: TypeAlias = Callable[[Connection, Node, ProjectId, Sequence[str]], Iterator
 S = TypeVar("S", bound=Sized)
 
 IDS_PER_EXPORT = 500
+_TRIES = 3
 _BUFFER = 1 << 16
 # What the export does not hold: the commons' own properties, but for these.
 _EXPORTED = frozenset({"id", "type", "project_id", "submitter_id"})
@@ -92,12 +94,13 @@ def whole_project(
     for way in _ways(node, columns):
         taker = sink()
         done = meter.done
+        refused = False
         try:
             for chunk in way(connection, node, project, columns):
                 taker.add(chunk)
                 meter.advance(len(chunk))
         except PermissionDenied:
-            return _refused(connection, node, project, columns, meter, sink)
+            refused = True
         except NotFound:
             raise
         except (_Broken, ServiceError, QueryError) as error:
@@ -114,6 +117,8 @@ def whole_project(
                 return made
             reasons.append(f"the {_NAMES[way]} gave {count:,} records where the commons counts {after:,}")
         meter.advance(done - meter.done)
+        if refused:
+            return _refused(connection, node, project, columns, meter, sink)
     raise _not_whole(node, project, reasons)
 
 
@@ -161,17 +166,7 @@ def _refused(
     sink: Callable[[], Sink[S]],
 ) -> S:
     """Read over GraphQL what the export refuses, as it does in projects that are open to all."""
-    seen = connection.peregrine.query(
-        "query ($project_id: [String]) { project(first: 1, project_id: $project_id) { id } }",
-        {"project_id": [str(project)]},
-    )
-    if not seen.get("project"):
-        raise PermissionDenied(
-            f"You may not read the records of {project}: the permission 'read' on {project.resource} is "
-            "missing. Ask the commons' data access contact for it.",
-            method="read",
-            resource=project.resource,
-        )
+    check_readable(connection, project)
     if two_links_to_one(node) and any("." in name for name in columns):
         raise IntegrityError(
             f"The links of {node.name} can only be read from an export: it has two links to one node, or one "
@@ -250,16 +245,33 @@ def by_ids(connection: Connection, project: ProjectId, ids: Iterable[str]) -> It
     Yields
     ------
     list of Mapping
+
+    Raises
+    ------
+    Unavailable
+        An export broke off, several times.
     """
     wanted = list(dict.fromkeys(ids))
     for start in range(0, len(wanted), IDS_PER_EXPORT):
-        part = wanted[start : start + IDS_PER_EXPORT]
+        yield from chunks_of(_part(connection, project, wanted[start : start + IDS_PER_EXPORT]))
+
+
+def _part(connection: Connection, project: ProjectId, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Read one request's worth of records by id; one that breaks off is asked for again."""
+    for tries_left in reversed(range(_TRIES)):
         try:
-            response = connection.sheepdog.export(project, ids=part, format="json")
+            with connection.sheepdog.export(project, ids=ids, format="json") as response:
+                return list(_parsed(response, "item"))
         except NotFound:
-            continue  # none of these is there any more; the count tells
-        with response:
-            yield from chunks_of(_parsed(response, "item"))
+            break  # none of these is there any more; the count tells
+        except _Broken as error:
+            if not tries_left:
+                raise Unavailable(
+                    f"The export of {len(ids):,} records of {project} by id broke off {_TRIES} times: {error}. "
+                    f"Try again; if it stays so, tell the operators of {connection.endpoint}.",
+                    service="sheepdog",
+                ) from None
+    return []
 
 
 def by_pages(

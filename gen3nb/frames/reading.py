@@ -11,6 +11,7 @@ import pandas as pd
 from gen3nb.client.project import ProjectId
 from gen3nb.dictionary import Node
 from gen3nb.errors import DictionaryError, NotFound, PermissionDenied
+from gen3nb.frames.allowed import check_readable
 from gen3nb.frames.builders import as_text
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.decoding import ColumnsOf, read_columns
@@ -211,6 +212,8 @@ def _projects(connection: Connection, node: Node, project: ProjectLike | None) -
     if project is not None:
         return [connection.project_id(project)]
     counts = connection.peregrine.datasets([node.name])
+    if not any(held.get(node.name) for held in counts.values()):
+        check_readable(connection, None)
     return [connection.project_id(name) for name, held in sorted(counts.items()) if held.get(node.name)]
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from gen3nb.dictionary import Node, Property, Step
 from gen3nb.errors import IntegrityError, QueryError
+from gen3nb.frames.allowed import check_readable
 from gen3nb.frames.codec import plain_column
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.filtering import Condition, conditions_of, fits
@@ -218,7 +219,10 @@ class Selection:
         head = f"query ({', '.join(declared)}) " if declared else ""
         given = f"({', '.join(arguments)})" if arguments else ""
         answer = self._connection.peregrine.query(f"{head}{{ count: _{self.node}_count{given} }}", variables)
-        return int(answer.get("count") or 0)
+        count = int(answer.get("count") or 0)
+        if not count:
+            check_readable(self._connection, self._project)
+        return count
 
     def to_frame(self, *, progress: Progress = True) -> pd.DataFrame:
         """Give all records as one frame, typed by the dictionary.
@@ -237,6 +241,8 @@ class Selection:
         ------
         IntegrityError
             Records came or went while it was read, twice.
+        PermissionDenied
+            There is nothing to see, for you may not read there.
         """
         for attempt in range(_TRIES):
             try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from gen3nb.errors import Gen3Error, SubmissionError, ValidationError
+from gen3nb.errors import SubmissionError, ValidationError
 from gen3nb.frames.allowed import check_allowed, check_open
 from gen3nb.frames.journal import Journal
 from gen3nb.frames.looking import Look

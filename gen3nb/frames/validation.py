@@ -12,6 +12,7 @@ from gen3nb.dictionary import Dictionary, Node, Property
 from gen3nb.dictionary.elements import nearest
 from gen3nb.dictionary.rules import check_column
 from gen3nb.errors import ValidationError
+from gen3nb.frames.allowed import check_readable
 from gen3nb.frames.codec import NEVER_SENT, link_column, plain_column, plain_columns, refused_cells
 from gen3nb.frames.findings import GEN3NB, SERVICE, Findings, fold
 from gen3nb.frames.formats import conforms, wrong_formats
@@ -93,6 +94,7 @@ def validate(
         raise ValidationError(f"Rows come as a pandas DataFrame, not as a {type(frame).__name__}.")
     target = _project(project, connection)
     if look is None and connection is not None and target is not None:
+        check_readable(connection, target)
         look = Look(connection, target)
     check = _Check(frame, kind, target, look)
     read_by = origin_of(frame).dictionary
