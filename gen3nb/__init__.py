@@ -22,6 +22,7 @@ __all__ = [
     "of",
     "panels",
     "read_tsv",
+    "read_workbook",
     "sandbox",
 ]
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gen3nb.accessor import of
     from gen3nb.commons import Commons, connect
     from gen3nb.frames.tsv import read_tsv
+    from gen3nb.frames.workbooks import read_workbook
     from gen3nb.launch import sandbox
 
 # Loaded when first used, so that `import gen3nb` is quick and takes no memory for what is not used.
@@ -40,6 +42,7 @@ _HOMES = {
     "of": "gen3nb.accessor",
     "panels": "gen3nb.panels",
     "read_tsv": "gen3nb.frames.tsv",
+    "read_workbook": "gen3nb.frames.workbooks",
     "sandbox": "gen3nb.launch",
 }
 

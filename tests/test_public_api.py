@@ -19,7 +19,7 @@ from gen3nb.client.workspace import Workspace
 
 SNAPSHOT = Path(__file__).with_name("public_api.txt")
 CLASSES = (gen3nb.Commons, Sheepdog, Peregrine, Fence, Arborist, Workspace)
-FUNCTIONS = ("connect", "sandbox", "read_tsv", "of")
+FUNCTIONS = ("connect", "sandbox", "read_tsv", "read_workbook", "of")
 
 
 def members(kind: type) -> dict[str, object]:
