@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from gen3nb.client.addresses import origin
+from gen3nb.client.addresses import is_loopback, origin
 from gen3nb.client.answers import Adapter, Answer
 from gen3nb.client.encoding import encoded
 from gen3nb.client.failures import SERVICES, Needs, absent, changes, failure, retry_after
@@ -72,7 +72,8 @@ class Transport:
     verify : bool or str
         As in ``requests``: a CA bundle's path where the commons' certificate is private.
     proxies : Mapping, optional
-        As in ``requests``.
+        As in ``requests``. The proxies that the environment names are never used for this machine itself:
+        a key or token would be shown to them.
     retries : int
         How often an idempotent request is tried again.
     backoff : float
@@ -94,7 +95,7 @@ class Transport:
         self.auth = auth
         self.timeout = timeout if isinstance(timeout, tuple) else (min(10.0, timeout), timeout)
         self.verify = verify if isinstance(verify, bool) else os.fspath(verify)
-        self.proxies = dict(proxies) if proxies else None
+        self.proxies = _proxies(self.endpoint, proxies)
         self.retries = retries
         self.backoff = backoff
         self._local = threading.local()
@@ -384,6 +385,15 @@ def _astray(response: requests.Response, endpoint: str, service: str) -> Service
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Add nothing: without this ``requests`` would look into ``~/.netrc``."""
     return request
+
+
+def _proxies(endpoint: str, given: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Keep the environment's proxies out of the way to this machine; one that is given by name stays."""
+    proxies = dict(given or {})
+    _, host, _ = origin(endpoint)
+    if is_loopback(host):
+        proxies["no_proxy"] = ",".join(filter(None, (proxies.get("no_proxy"), host)))
+    return proxies or None
 
 
 def _user_agent() -> str:

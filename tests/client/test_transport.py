@@ -16,6 +16,7 @@ import pytest
 import requests
 from client_stub import Reply, Stub, make_jwt
 
+import gen3nb
 from gen3nb import errors
 from gen3nb.client.transport import Transport
 
@@ -284,6 +285,51 @@ def test_a_proxy_that_is_not_there(stub: Stub) -> None:
     transport = Transport(stub.endpoint, proxies={"http": "http://127.0.0.1:9"})
     with pytest.raises(errors.Unavailable, match="proxy"):
         transport.request("GET", "/", service="fence")
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_no_proxy_of_the_environment_hears_what_stays_on_this_machine(
+    stub: Stub, other: Stub, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    _proxy_everywhere(monkeypatch, other)
+    stub.on("*", {"a": 1})
+    endpoint = stub.endpoint.replace("127.0.0.1", name)
+    for proxies in (None, {"no_proxy": "intranet.example.org"}, {"https": other.endpoint}):
+        transport = Transport(endpoint, auth=Signer("token-a"), proxies=proxies, retries=0)
+        assert transport.json("POST", "/x", json={"api_key": "k"}, service="fence") == {"a": 1}
+    assert len(stub.requests) == 3
+    assert not other.requests
+
+
+def test_no_proxy_of_the_environment_hears_an_api_key(
+    stub: Stub, other: Stub, key_file: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _proxy_everywhere(monkeypatch, other)
+    other.on("*", {"access_token": "stolen"})
+    stub.on("/user/credentials/api/access_token", {"access_token": make_jwt(stub.endpoint)})
+    stub.on("/user/credentials/cdis/access_token", {"access_token": make_jwt(stub.endpoint)})
+    stub.on("/user/user", {"username": "ada"})
+    with gen3nb.connect(stub.endpoint, credentials=key_file) as commons:
+        assert commons.auth.get_access_token()
+        assert commons.whoami().username == "ada"
+    assert stub.sent("/user/credentials/")
+    assert not other.requests
+
+
+def test_a_proxy_that_is_given_by_name_is_taken(stub: Stub, other: Stub) -> None:
+    other.on("*", {"by": "proxy"})
+    transport = Transport(stub.endpoint, proxies={"http": other.endpoint}, retries=0)
+    assert transport.json("GET", "/x", service="sheepdog") == {"by": "proxy"}
+    assert other.requests[0].path == f"{stub.endpoint}/x"
+    assert not stub.requests
+
+
+def _proxy_everywhere(monkeypatch: pytest.MonkeyPatch, proxy: Stub) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, proxy.endpoint)
+        monkeypatch.setenv(name.upper(), proxy.endpoint)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_each_thread_has_a_session_and_close_closes_all(stub: Stub, transport: Transport) -> None:
