@@ -15,7 +15,7 @@ from typing import Any
 from gen3nb.dictionary.sheets import decoded, fits_a_cell
 from gen3nb.errors import ValidationError
 
-__all__ = ["Book", "Fault", "RawSheet", "open_book"]
+__all__ = ["Book", "Fault", "RawSheet", "open_book", "with_masks_kept"]
 
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?ref=\"([A-Z0-9:]+)\"")
 _ZEROS = re.compile("0{2,}")
@@ -69,7 +69,7 @@ class Book:
 
     def __init__(self, content: bytes, name: str) -> None:
         self.name = name
-        self._content = _with_masks_kept(content)
+        self._content = with_masks_kept(content)
         self._book = self._load(formulas=True)
         self._results: Any = None
         self._merged = _merged_ranges(content)
@@ -259,8 +259,19 @@ def _spans(archive: zipfile.ZipFile, part: str) -> list[str]:
     return found
 
 
-def _with_masks_kept(content: bytes) -> bytes:
-    """Double the masks of texts like ``_x000D_``: openpyxl strips them from the table of texts."""
+def with_masks_kept(content: bytes) -> bytes:
+    """Save the masks of texts like ``_x000D_``: openpyxl strips them from a workbook's table of texts.
+
+    Parameters
+    ----------
+    content : bytes
+        A workbook.
+
+    Returns
+    -------
+    bytes
+        The same workbook, to openpyxl.
+    """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = [name for name in archive.namelist() if name.lower().endswith("sharedstrings.xml")]
         masked = {name: archive.read(name) for name in names}

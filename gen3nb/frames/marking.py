@@ -1,18 +1,32 @@
-"""A workbook with the bad cells coloured and commented."""
+"""A workbook with the bad cells coloured and commented: a copy of the user's own, or the rows anew."""
 
 from __future__ import annotations
 
 import datetime as dt
-import math
-import os
-import re
-import tempfile
+import io
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gen3nb.errors import MissingExtra, ValidationError
+from gen3nb.dictionary.sheets import (
+    ILLEGAL,
+    LONGEST,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    TEXT,
+    fits_a_cell,
+    need_openpyxl,
+    put_text,
+    save,
+)
+from gen3nb.dictionary.workbook import sheet_title
+from gen3nb.errors import ValidationError
+from gen3nb.frames.cells import RawSheet, open_book, with_masks_kept
 from gen3nb.frames.codec import plain_columns
 from gen3nb.frames.findings import SERVICE, Problem
+from gen3nb.frames.origin import ROWS_OF_A_FILE, origin_of, row_numbers
+from gen3nb.frames.workbooks import fingerprint
 
 if TYPE_CHECKING:
     from gen3nb.frames.reports import ValidationReport
@@ -20,18 +34,25 @@ if TYPE_CHECKING:
 __all__ = ["write_workbook"]
 
 RED, YELLOW = "F8C9C4", "FCE8B2"
-MOST_ROWS, MOST_COLUMNS, LONGEST = 1_048_575, 16_384, 32_767
-#: What XML cannot hold.
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+AUTHOR, LIST = "gen3nb", "problems"
+#: Parts what stood in a comment from what we say there.
+_BELOW = "\n\n[gen3nb] "
+_LONGEST_COMMENT = 2_000
+#: More rows than this between others are not left out by hiding them.
+_MOST_HIDDEN = 20_000
 
 
-def write_workbook(report: ValidationReport, path: Path) -> Path:
-    """Write the checked rows, bad cells marked, and a second sheet with the list of problems.
+def write_workbook(
+    report: ValidationReport, path: str | Path, others: Sequence[ValidationReport] = ()
+) -> Path:
+    """Write the checked rows, bad cells marked, and a sheet with the list of problems.
 
     Parameters
     ----------
     report : ValidationReport
-    path : Path
+    path : str or Path
+    others : sequence of ValidationReport
+        Of further sheets.
 
     Returns
     -------
@@ -42,58 +63,238 @@ def write_workbook(report: ValidationReport, path: Path) -> Path:
     MissingExtra
         openpyxl is not installed.
     ValidationError
-        There are more rows or columns than a sheet holds.
+        There are more rows or columns than a sheet holds, or the path is that of the user's own workbook.
+    Gen3Error
+        The file cannot be written.
+
+    Warns
+    -----
+    UserWarning
+        The workbook that the rows come from has changed, or is gone: the rows are written anew.
     """
-    try:
-        from openpyxl import Workbook
-        from openpyxl.comments import Comment
-        from openpyxl.styles import Font, PatternFill
-    except ImportError:
-        raise MissingExtra.named("excel", "A workbook") from None
-    frame = report.frame
-    if len(frame) > MOST_ROWS or len(frame.columns) > MOST_COLUMNS:
+    need_openpyxl("A workbook")
+    reports = [report, *others]
+    target = Path(path).expanduser()
+    own = _own_workbook(reports, target)
+    book, marked = _marked_copy(reports, own, target) if own is not None else _new_book(reports)
+    _add_list(book, reports, marked)
+    for sheet in book.worksheets:
+        # two selected tabs would be edited together
+        sheet.sheet_view.tabSelected = sheet is marked[0]
+    book.active = book.worksheets.index(marked[0])
+    return save(book, target)
+
+
+# --- the user's own workbook --------------------------------------------------------------------------
+
+
+class _Own(NamedTuple):
+    """The user's workbook, as it was read."""
+
+    path: Path
+    content: bytes
+    sheets: list[RawSheet]
+
+
+def _own_workbook(reports: Sequence[ValidationReport], target: Path) -> _Own | None:
+    """Give the workbook that all the rows were read from, if it is still what was read."""
+    origins = [origin_of(report.frame) for report in reports]
+    paths = {origin.workbook for origin in origins}
+    if len(paths) != 1 or origins[0].workbook is None:
+        return None
+    path = Path(origins[0].workbook)
+    if path == target.resolve():
         raise ValidationError(
-            f"The frame has {len(frame):,} rows and {len(frame.columns):,} columns; a sheet holds "
-            f"{MOST_ROWS:,} and {MOST_COLUMNS:,}. Write the rows with problems only, or a part."
+            f"{target} is the workbook itself: give its marked copy another name.", path=str(target)
         )
+    content = path.read_bytes() if path.is_file() else b""
+    if any(origin.stamp != fingerprint(content) for origin in origins):
+        _tell(f"{path} has changed since it was read, or is gone: the checked rows are written anew.")
+        return None
+    opened = open_book(content, path.name)
+    sheets = [opened.sheet(origin.sheet or "") for origin in origins]
+    if not all(_same_rows(report, sheet) for report, sheet in zip(reports, sheets, strict=True)):
+        _tell(
+            f"The checked rows are no longer those of {path.name} (were they numbered anew, or is it another "
+            "submitter_id?): they are written anew."
+        )
+        return None
+    return _Own(path, content, sheets)
+
+
+def _same_rows(report: ValidationReport, sheet: RawSheet) -> bool:
+    """Say whether the rows of a report still are, by number and submitter_id, those of a sheet."""
+    if origin_of(report.frame).rows != ROWS_OF_A_FILE or not sheet.rows:
+        return False
+    titles, stored = _titles(sheet), dict(sheet.rows[1:])
+    numbers = row_numbers(report.frame)
+    if not all(number in stored for number in numbers):
+        return False
+    names = plain_columns(report.frame)
+    if "submitter_id" not in titles or "submitter_id" not in names:
+        return True
+    at = titles.index("submitter_id")
+    keys = report.frame.iloc[:, names.index("submitter_id")].astype(object).tolist()
+    for number, key in zip(numbers, keys, strict=True):
+        row = stored[number]
+        held = row[at] if len(row) > at else None
+        given = None if key is None or key != key else str(key)
+        if held is not None and given is not None and held.strip().casefold() != given.strip().casefold():
+            return False
+    return True
+
+
+def _titles(sheet: RawSheet) -> list[str]:
+    return [str(cell or "").strip().strip("*").strip() for cell in sheet.rows[0][1]]
+
+
+def _marked_copy(reports: Sequence[ValidationReport], own: _Own, target: Path) -> tuple[Any, list[Any]]:
+    from openpyxl import load_workbook
+
+    with warnings.catch_warnings(record=True) as lost:
+        warnings.simplefilter("always")
+        book = load_workbook(
+            io.BytesIO(with_masks_kept(own.content)),
+            rich_text=True,
+            keep_vba=own.path.suffix.lower() == target.suffix.lower() == ".xlsm",
+        )
+    if lost:
+        what = "; ".join(dict.fromkeys(str(one.message) for one in lost))
+        _tell(f"The copy of {own.path.name} has not all that the workbook has ({what}).")
+    marked = []
+    for report, raw in zip(reports, own.sheets, strict=True):
+        sheet = book[raw.title]
+        _clean_marks(sheet)
+        places: dict[str, int] = {}
+        for at, title in enumerate(_titles(raw), start=1):
+            places.setdefault(title, at)
+        width = len(raw.rows[0][1])
+        _mark(sheet, report, row_numbers(report.frame), places, top=raw.rows[0][0], width=width)
+        marked.append(sheet)
+    return book, marked
+
+
+def _clean_marks(sheet: Any) -> None:
+    """Take away the marks of an earlier check."""
+    from openpyxl.comments import Comment
+    from openpyxl.styles import PatternFill
+
+    for row in sheet.iter_rows():
+        for cell in row:
+            said = cell.comment
+            if said is None or not (said.author == AUTHOR or _BELOW in said.text):
+                continue
+            theirs = "" if said.author == AUTHOR else said.text.partition(_BELOW)[0]
+            cell.comment = Comment(theirs, said.author) if theirs else None
+            if str(cell.fill.fgColor.rgb)[-6:] in {RED, YELLOW}:
+                cell.fill = PatternFill()
+
+
+# --- the rows anew ------------------------------------------------------------------------------------
+
+
+def _new_book(reports: Sequence[ValidationReport]) -> tuple[Any, list[Any]]:
+    from openpyxl import Workbook
+
     book = Workbook()
-    sheet = book.active
-    sheet.title = _title(report.node)
-    names = plain_columns(frame)
-    missing = list(dict.fromkeys(one.column for one in report.found if one.column not in names))
-    headers = [*names, *missing]
-    for at, name in enumerate(headers, start=1):
+    book.remove(book.active)
+    marked = []
+    for report in reports:
+        frame = report.frame
+        if len(frame) > MOST_ROWS or len(frame.columns) > MOST_COLUMNS:
+            raise ValidationError(
+                f"The frame has {len(frame):,} rows and {len(frame.columns):,} columns; a sheet holds "
+                f"{MOST_ROWS:,} and {MOST_COLUMNS:,}. Write the rows with problems only, or a part."
+            )
+        sheet = book.create_sheet(sheet_title(report.node))
+        _write(sheet, report)
+        marked.append(sheet)
+    return book, marked
+
+
+def _write(sheet: Any, report: ValidationReport) -> None:
+    """Write the rows where they stand in the user's own file; rows that a filter took out are hidden."""
+    from openpyxl.styles import Font
+
+    frame, names = report.frame, plain_columns(report.frame)
+    rows = row_numbers(frame)
+    gaps = set(range(2, max(rows, default=1) + 1)) - set(rows)
+    if len(gaps) > _MOST_HIDDEN or max(rows, default=1) > MOST_ROWS + 1:
+        rows, gaps = list(range(2, len(frame) + 2)), set()
+    for at, name in enumerate(names, start=1):
         _put(sheet.cell(row=1, column=at), name).font = Font(bold=True)
-    for at in range(len(names)):
-        for number, value in enumerate(frame.iloc[:, at].astype(object).tolist(), start=2):
-            _put(sheet.cell(row=number, column=at + 1), value)
+        for row, value in zip(rows, frame.iloc[:, at - 1].astype(object).tolist(), strict=True):
+            _put(sheet.cell(row=row, column=at), value)
+    for row in gaps:
+        sheet.row_dimensions[row].hidden = True
     sheet.freeze_panes = "A2"
+    _mark(sheet, report, rows, {name: at for at, name in enumerate(names, 1)}, top=1, width=len(names))
+
+
+# --- marks --------------------------------------------------------------------------------------------
+
+
+def _mark(
+    sheet: Any,
+    report: ValidationReport,
+    rows: Sequence[int],
+    places: Mapping[str, int],
+    *,
+    top: int,
+    width: int,
+) -> None:
+    """Colour and comment the bad cells; columns that are missing are put at the end."""
+    from openpyxl.styles import Font, PatternFill
+
     fills = {True: PatternFill("solid", fgColor=RED), False: PatternFill("solid", fgColor=YELLOW)}
+    placed = dict(places)
+    for column in dict.fromkeys(one.column for one in report.found):
+        if column not in placed:
+            width += 1
+            placed[column] = width
+            head = _put(sheet.cell(row=top, column=width), column)
+            head.font, head.fill = Font(bold=True), fills[True]
+            _say(head, "This column was missing.")
     for (position, column), found in _by_cell(report.found).items():
-        cell = sheet.cell(row=position + 2, column=headers.index(column) + 1)
+        cell = sheet.cell(row=rows[position], column=placed[column])
         cell.fill = fills[any(one.origin == SERVICE for one in found)]
-        cell.comment = Comment("\n".join(_clean(_words(one)) for one in found)[:2_000], "gen3nb", width=320)
-    listed = book.create_sheet("problems")
-    table = report.problems
-    for at, name in enumerate(table.columns, start=1):
+        _say(cell, "\n".join(_words(one) for one in found))
+
+
+def _say(cell: Any, words: str) -> None:
+    """Comment a cell; what stands there already stays."""
+    from openpyxl.comments import Comment
+
+    ours = _clean(words)[:_LONGEST_COMMENT]
+    theirs = cell.comment
+    if theirs is not None:
+        cell.comment = Comment(f"{theirs.text}{_BELOW}{ours}", theirs.author, height=200, width=320)
+    else:
+        cell.comment = Comment(ours, AUTHOR, width=320)
+
+
+def _add_list(book: Any, reports: Sequence[ValidationReport], sheets: Sequence[Any]) -> None:
+    """Add the sheet that lists the problems, in place of that of an earlier check."""
+    from openpyxl.styles import Font
+
+    if LIST in book.sheetnames and all(sheet.title != LIST for sheet in sheets):
+        book.remove(book[LIST])
+    listed = book.create_sheet(LIST)
+    columns = list(reports[0].problems.columns)
+    if len(reports) > 1:
+        columns.append("sheet")
+    for at, name in enumerate(columns, start=1):
         _put(listed.cell(row=1, column=at), name).font = Font(bold=True)
-        for number, value in enumerate(table[name].tolist(), start=2):
-            _put(listed.cell(row=number, column=at), value)
+        listed.column_dimensions[listed.cell(row=1, column=at).column_letter].width = (
+            60 if name == "message" else 18
+        )
+    row = 1
+    for report, sheet in zip(reports, sheets, strict=True):
+        for values in report.problems.itertuples(index=False, name=None):
+            row += 1
+            for at, value in enumerate([*values, sheet.title][: len(columns)], start=1):
+                _put(listed.cell(row=row, column=at), value)
     listed.freeze_panes = "A2"
-    return _save(book, path)
-
-
-def _save(book: Any, path: Path) -> Path:
-    """Write to a file beside, then move it: no one ever finds half a workbook."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".xlsx")
-    os.close(handle)
-    try:
-        book.save(name)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return path
 
 
 def _by_cell(problems: list[Problem]) -> dict[tuple[int, str], list[Problem]]:
@@ -107,31 +308,26 @@ def _words(problem: Problem) -> str:
     return problem.message if problem.rule != "required" else f"{problem.column} {problem.message}"
 
 
-def _title(name: str) -> str:
-    return re.sub(r"[\[\]:*?/\\]", "_", name)[:31]
-
-
 def _put(cell: Any, value: Any) -> Any:
     """Write a value as it is; text stays text, also where it begins like a formula."""
     if value is None or value != value:
         return cell
     if hasattr(value, "item") and not isinstance(value, list | tuple | set):
         value = value.item() if getattr(value, "size", 1) == 1 else value.tolist()
-    if isinstance(value, int | float) and _fits(value):
+    if isinstance(value, int | float) and fits_a_cell(value) and abs(value) != float("inf"):
         cell.value = value
     elif isinstance(value, list | tuple | set | frozenset):
         return _put(cell, ", ".join(map(str, value)))
     else:
         written = value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
-        cell.value = _clean(written)[:LONGEST]
-        cell.data_type = "s"
+        put_text(cell, _clean(written)[:LONGEST]).number_format = TEXT
     return cell
 
 
-def _fits(number: float) -> bool:
-    """Say whether a spreadsheet holds a number as it is: it has 15 digits."""
-    return math.isfinite(number) and (type(number) is float or abs(number) < 10**15)
-
-
 def _clean(text: str) -> str:
-    return _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", text)
+    return ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _tell(words: str) -> None:
+    # the caller of report.to_excel, above write_workbook and the function that tells
+    warnings.warn(words, stacklevel=5)

@@ -191,13 +191,19 @@ class ValidationReport:
 
         return repair(self.frame, self.schema, self.found, self._rows, self._keys)
 
-    def to_excel(self, path: str | Path) -> Path:
-        """Write the rows as a workbook with the bad cells coloured and commented, to be mailed to the site.
+    def to_excel(self, path: str | Path, others: Sequence[ValidationReport] = ()) -> Path:
+        """Write a workbook with the bad cells coloured and commented, to be mailed to the site.
+
+        Where the frame was read by ``gen3nb.read_workbook``, that is a copy of the user's own workbook, with
+        each mark at its own row and column; else the rows as a sheet, each in the row that it has in the
+        user's file. A sheet at the end lists the problems. What an earlier check marked is cleaned first.
 
         Parameters
         ----------
         path : str or Path
             Of the ``.xlsx`` to write; it appears whole or not at all.
+        others : sequence of ValidationReport
+            Reports on other sheets of the same workbook, to be marked in the same copy.
 
         Returns
         -------
@@ -208,11 +214,19 @@ class ValidationReport:
         MissingExtra
             openpyxl is not installed.
         ValidationError
-            There are more rows or columns than a sheet holds.
+            There are more rows or columns than a sheet holds, or the path is that of the user's workbook.
+        Gen3Error
+            The file cannot be written.
+
+        Warns
+        -----
+        UserWarning
+            The user's workbook has changed since it was read, or is gone: the rows are written anew. Or it
+            has something that a copy cannot keep.
         """
         from gen3nb.frames.marking import write_workbook
 
-        return write_workbook(self, Path(path))
+        return write_workbook(self, path, others)
 
 
 def _sentence(one: dict[Any, Any]) -> str:
