@@ -131,6 +131,7 @@ class Gen3Accessor:
         commons: Commons | None = None,
         dictionary: Dictionary | None = None,
         others: Mapping[str, pd.DataFrame] | None = None,
+        privacy: bool = True,
         progress: Any = True,
     ) -> ValidationReport:
         """Check the rows; nothing is sent but look-ups of links (peregrine).
@@ -145,6 +146,8 @@ class Gen3Accessor:
             Instead of a commons: check by the rules alone.
         others : Mapping of str to DataFrame, optional
             Frames of other nodes that the rows may link to.
+        privacy : bool
+            Note columns that look like names, record numbers, birth dates or ages over 89.
         progress : bool or callable
 
         Returns
@@ -165,12 +168,13 @@ class Gen3Accessor:
         kind = rules[self._node(node)]
         target = project if project is not None else self.project
         return validate(
-            self._typed(kind),
+            self._frame,
             kind.name,
             dictionary=rules,
             project=target if chosen is not None else None,
             connection=chosen,
             others=dict(others or {}),
+            privacy=privacy,
             progress=progress,
         )
 
@@ -203,7 +207,7 @@ class Gen3Accessor:
         chosen = self._commons(commons)
         kind = chosen.dictionary[self._node(node)]
         return diff(
-            self._typed(kind),
+            self._frame,
             kind.name,
             connection=chosen,
             project=self._project(project),
@@ -228,8 +232,8 @@ class Gen3Accessor:
         commons : Commons, optional
             Needed where several are open and the frame does not know its own.
         **options : Any
-            ``missing``, ``dry_run``, ``verify``, ``chunk``, ``progress``, ``stop``, ``strict``, as in
-            ``commons.submit``.
+            ``missing``, ``dry_run``, ``verify``, ``chunk``, ``progress``, ``stop``, ``strict``, ``privacy``,
+            as in ``commons.submit``.
 
         Returns
         -------
@@ -242,7 +246,7 @@ class Gen3Accessor:
         """
         chosen = self._commons(commons, writing=True)
         kind = chosen.dictionary[self._node(node)]
-        return chosen.submit({kind.name: self._typed(kind)}, project=self._project(project), **options)
+        return chosen.submit({kind.name: self._frame}, project=self._project(project), **options)
 
     # --- other forms
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    import os
     import threading
 
     import pandas as pd
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
     from gen3nb.client.sheepdog import Sheepdog
     from gen3nb.dictionary import Dictionary
     from gen3nb.frames.comparing import Difference
+    from gen3nb.frames.deletions import DeletionReport
     from gen3nb.frames.joining import How
     from gen3nb.frames.matching import Missing
     from gen3nb.frames.progress import Progress
     from gen3nb.frames.reports import ValidationReport
     from gen3nb.frames.selection import Selection
+    from gen3nb.frames.snapshots import SnapshotReport
     from gen3nb.frames.submission import SubmissionReport
 
 __all__ = ["Verbs"]
@@ -130,6 +133,7 @@ class Verbs(ABC):
         *,
         project: ProjectLike | None = None,
         others: Mapping[str, pd.DataFrame] | None = None,
+        privacy: bool = True,
         progress: Progress = True,
     ) -> ValidationReport:
         """Check rows against the dictionary; nothing is sent but look-ups of links (peregrine).
@@ -145,6 +149,7 @@ class Verbs(ABC):
             project=project,
             connection=self,
             others=dict(others or {}),
+            privacy=privacy,
             progress=progress,
         )
 
@@ -177,6 +182,7 @@ class Verbs(ABC):
         progress: Progress = True,
         stop: threading.Event | None = None,
         strict: bool = False,
+        privacy: bool = True,
     ) -> SubmissionReport:
         """Submit the rows of several nodes, in link order (sheepdog, ``PUT`` and ``POST {P}/{Q}``).
 
@@ -202,6 +208,8 @@ class Verbs(ABC):
             Set it to stop after the requests in flight.
         strict : bool
             Send nothing unless every row is valid.
+        privacy : bool
+            Note columns that look like names, record numbers, birth dates or ages over 89.
 
         Returns
         -------
@@ -230,6 +238,161 @@ class Verbs(ABC):
             progress=progress,
             stop=stop,
             strict=strict,
+            privacy=privacy,
+        )
+
+    def delete(
+        self,
+        frames: pd.DataFrame | Mapping[str, pd.DataFrame],
+        node: str | None = None,
+        *,
+        project: ProjectLike | None = None,
+        dry_run: bool = False,
+        with_children: bool = False,
+        progress: Progress = True,
+        stop: threading.Event | None = None,
+    ) -> DeletionReport:
+        """Delete the records that rows name, children first (sheepdog, ``DELETE {P}/{Q}/entities/{ids}``).
+
+        If others could not stay without them, nothing is deleted, and the error counts them by node. What
+        was deleted is looked up afterwards.
+
+        Parameters
+        ----------
+        frames : DataFrame or Mapping of str to DataFrame
+            Rows of one node, or rows by node; by ``submitter_id``, ``id`` or both.
+        node : str, optional
+            Of a single frame; by default as the frame remembers.
+        project : str, pair or ProjectId, optional
+            By default as the frames remember.
+        dry_run : bool
+            Only say what would go, and what is in the way.
+        with_children : bool
+            Delete all that hangs on the records too.
+        progress : bool or callable
+            Whether to show progress.
+        stop : threading.Event, optional
+            Set it to stop after the request under way.
+
+        Returns
+        -------
+        DeletionReport
+            One row for each row given: whether its record is gone.
+
+        Raises
+        ------
+        ValidationError
+            Other records hang on these; nothing was deleted.
+        PermissionDenied
+            The user may not delete records there.
+        SubmissionError
+            It ended early; its ``report`` says what is gone.
+        """
+        from gen3nb.frames.deleting import delete
+
+        logger.info("delete from %s on %s", project or "the frame's project", self.endpoint)
+        return delete(
+            frames,
+            node,
+            connection=self,
+            project=project,
+            dry_run=dry_run,
+            with_children=with_children,
+            progress=progress,
+            stop=stop,
+        )
+
+    def snapshot(
+        self,
+        project: ProjectLike,
+        folder: str | os.PathLike[str],
+        *,
+        replace: bool = False,
+        progress: Progress = True,
+    ) -> SnapshotReport:
+        """Write all records of a project to a folder (sheepdog, ``GET {P}/{Q}/export``).
+
+        Parquet for each node, the dictionary, and a manifest of counts and checksums: whole or not at all.
+
+        Parameters
+        ----------
+        project : str, pair or ProjectId
+            Which.
+        folder : path
+            Made if it is not there.
+        replace : bool
+            Whether an older snapshot in it gives way.
+        progress : bool or callable
+            Whether to show progress.
+
+        Returns
+        -------
+        SnapshotReport
+
+        Raises
+        ------
+        IntegrityError
+            The records could not be read whole, or changed meanwhile.
+        Gen3Error
+            The folder cannot be written.
+        """
+        from gen3nb.frames.snapshots import snapshot
+
+        return snapshot(self, project, folder, replace=replace, progress=progress)
+
+    def restore(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        project: ProjectLike | None = None,
+        missing: Missing = "keep",
+        dry_run: bool = False,
+        strict: bool = False,
+        verify: Literal["keys", "values"] = "values",
+        progress: Progress = True,
+        stop: threading.Event | None = None,
+    ) -> SubmissionReport:
+        """Submit a snapshot to its project or another (sheepdog, ``POST`` and ``PUT {P}/{Q}``).
+
+        Checksums are compared first, then every record with this commons' dictionary. The same call again
+        sends nothing; records that the project has besides stay.
+
+        Parameters
+        ----------
+        folder : path
+            As :meth:`snapshot` made it.
+        project : str, pair or ProjectId, optional
+            By default the one of the same name.
+        missing : "keep" or "clear"
+            What a cell that was empty at the time does to a value stored since.
+        dry_run, strict, verify, progress, stop
+            As for :meth:`submit`.
+
+        Returns
+        -------
+        SubmissionReport
+            One row for each record.
+
+        Raises
+        ------
+        IntegrityError
+            A file is damaged or missing; nothing was sent.
+        DictionaryError
+            This commons lacks a node of the snapshot.
+        """
+        from gen3nb.frames.restoring import restore
+
+        logger.info("restore %s to %s on %s", folder, project or "its project", self.endpoint)
+        return restore(
+            self,
+            folder,
+            project=project,
+            missing=missing,
+            dry_run=dry_run,
+            strict=strict,
+            verify=verify,
+            progress=progress,
+            stop=stop,
         )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from gen3nb.errors import ValidationError
 from gen3nb.frames.allowed import check_readable
+from gen3nb.frames.casting import typed_by_origin
 from gen3nb.frames.findings import fold
 from gen3nb.frames.looking import Look, StoredKey
 from gen3nb.frames.matching import CellChange, Comparison, Missing, compare
@@ -188,6 +189,9 @@ def diff(
     """
     kind = connection.dictionary[node]
     target = connection.project_id(project)
+    if not isinstance(frame, pd.DataFrame):
+        raise ValidationError(f"Rows come as a pandas DataFrame, not as a {type(frame).__name__}.")
+    frame = typed_by_origin(frame, kind)
     rows, keys = row_numbers(frame), submitter_ids(frame)
     _clear(kind.name, rows, keys)
     check_readable(connection, target)

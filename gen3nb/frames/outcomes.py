@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -110,7 +111,10 @@ class SubmissionReport:
         more = (
             f"… and {len(ordered) - 20} more kinds: see <code>.to_frame()</code>" if len(ordered) > 20 else ""
         )
-        return page(f"{self.project} at {self.endpoint}", str(self), rows, [more])
+        notes = [
+            html.escape(f"{node}: {note}") for node, one in self.validation.items() for note in one.notes
+        ]
+        return page(f"{self.project} at {self.endpoint}", str(self), rows, [more, *notes])
 
 
 def _rows(one: NodePlan, dry_run: bool) -> list[tuple[str, int, str | None, str, str | None, str]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from gen3nb.dictionary import Node
+from gen3nb.frames.casting import typed_by_origin
 from gen3nb.frames.findings import fold
 from gen3nb.frames.links import ends_of
 from gen3nb.frames.looking import Look
@@ -106,6 +107,7 @@ def plan(
     project: ProjectId,
     look: Look,
     missing: Missing = "keep",
+    privacy: bool = True,
 ) -> list[NodePlan]:
     """Check all rows, compare them with the commons, and say what to send.
 
@@ -116,6 +118,8 @@ def plan(
     project : ProjectId
     look : Look
     missing : {"keep", "clear"}
+    privacy : bool
+        Note columns that look personal.
 
     Returns
     -------
@@ -130,7 +134,8 @@ def plan(
         A frame is no table of records.
     """
     dictionary = connection.dictionary
-    kinds = {dictionary[name].name: frame for name, frame in frames.items()}
+    nodes = [dictionary[name] for name in frames]
+    kinds = {node.name: typed_by_origin(frames[node.name], node) for node in nodes}
     refused: dict[str, dict[int, str]] = {}
     reports: dict[str, ValidationReport] = {}
     for name in (name for name in dictionary.order if name in kinds):
@@ -143,6 +148,7 @@ def plan(
             others={other: frame for other, frame in kinds.items() if other != name},
             progress=False,
             look=look,
+            privacy=privacy,
         )
         reports[name] = report
         refused[name] = _reasons(report)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gen3nb.client.sheepdog import IDS_PER_REQUEST
-from gen3nb.errors import Gen3Error, ServiceError
+from gen3nb.errors import Conflict, Gen3Error, ServiceError
 from gen3nb.frames.deletions import Doomed
 from gen3nb.frames.sending import FIRST_PAUSE, LONGEST_PAUSE, TRIES, is_passing, words_of_error
 
@@ -133,6 +133,16 @@ class Remover:
             else:
                 said = "; ".join(map(words_of_error, errors))
                 self._settle(doomed, "rejected", f"the commons said: {said}")
+        if any(error.get("type") == "INVALID_LINK" for errors in named.values() for error in errors):
+            # not all that hangs on these is named: whatever of the rest went now could be missed
+            self._unsent(rest)
+            self.fatal = Conflict(
+                "Records that hang on these have come since they were looked up, so no more was deleted. Run "
+                "the same call again to see which.",
+                service="sheepdog",
+                project=str(self.project),
+            )
+            return
         if len(rest) < len(part):
             yield self._unsent(rest)
             return

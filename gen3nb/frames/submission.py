@@ -41,6 +41,7 @@ def submit(
     progress: Progress = True,
     stop: threading.Event | None = None,
     strict: bool = False,
+    privacy: bool = True,
 ) -> SubmissionReport:
     """Submit the rows of one or several nodes, parents first, and look up what is stored.
 
@@ -71,6 +72,8 @@ def submit(
         Set it to stop: requests under way are finished, the rest is "not sent".
     strict : bool
         Send nothing if any row has a problem.
+    privacy : bool
+        Note columns that look like names, record numbers, birth dates or ages over 89.
 
     Returns
     -------
@@ -107,7 +110,7 @@ def submit(
     _announce(progress, f"{counted(total, 'row')} to {target} at {connection.endpoint}")
     # without it nobody could look up what is stored
     check_allowed(["read"], connection, target)
-    plans = plan(frames, connection=connection, project=target, look=look, missing=missing)
+    plans = plan(frames, connection=connection, project=target, look=look, missing=missing, privacy=privacy)
     if strict:
         _refuse_problems(plans)
     rows = sum(len(one.to_send) for one in plans)

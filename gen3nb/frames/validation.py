@@ -13,6 +13,7 @@ from gen3nb.dictionary.elements import nearest
 from gen3nb.dictionary.rules import check_column
 from gen3nb.errors import ValidationError
 from gen3nb.frames.allowed import check_readable
+from gen3nb.frames.casting import typed_by_origin
 from gen3nb.frames.codec import NEVER_SENT, link_column, plain_column, plain_columns, refused_cells
 from gen3nb.frames.findings import GEN3NB, SERVICE, Findings, fold
 from gen3nb.frames.formats import conforms, wrong_formats
@@ -96,6 +97,7 @@ def validate(
     if look is None and connection is not None and target is not None:
         check_readable(connection, target)
         look = Look(connection, target)
+    frame = typed_by_origin(frame, kind)
     check = _Check(frame, kind, target, look)
     read_by = origin_of(frame).dictionary
     if read_by is not None and read_by != dictionary.digest:
@@ -132,25 +134,11 @@ def submitter_ids(frame: pd.DataFrame) -> list[str | None]:
     names = plain_columns(frame)
     if "submitter_id" not in names:
         return [None] * len(frame)
-    values = plain_column(frame.iloc[:, names.index("submitter_id")], None)
+    column = frame.iloc[:, names.index("submitter_id")]
+    values = plain_column(column, None)
+    if isinstance(column.dtype, pd.StringDtype):
+        return values
     return [value if value is None or isinstance(value, str) else str(value) for value in values]
-
-
-def _carried(column: pd.Series[Any]) -> bool:
-    """Say whether a look at the whole column shows that the services can carry all of it."""
-    dtype = column.dtype
-    if pd.api.types.is_float_dtype(dtype):
-        return not np.isinf(column.to_numpy(dtype=float, na_value=np.nan)).any()
-    if isinstance(dtype, pd.CategoricalDtype):
-        values = column.cat.categories.tolist()
-    elif isinstance(dtype, pd.StringDtype) or dtype == np.dtype(object):
-        values = column[column.notna()].tolist()
-    else:
-        return False
-    if not all(type(value) is str for value in values):
-        return False
-    text = "".join(values)
-    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in set(text))
 
 
 class _Check:
@@ -177,8 +165,9 @@ class _Check:
             )
         if self.look is not None:
             self.stored = self.look.keys(self.node.name, [key for key in self.keys if key])
-        found = [key is not None and fold(key) in self.stored for key in self.keys]
-        known: np.ndarray[Any, Any] = np.array(found, dtype=np.bool_)
+        known: np.ndarray[Any, Any] = np.zeros(len(self.frame), dtype=np.bool_)
+        if self.stored:
+            known[:] = [key is not None and fold(key) in self.stored for key in self.keys]
         self.columns()
         self.cells()
         self.required(known)
@@ -224,6 +213,9 @@ class _Check:
         return plain_column(self.frame.iloc[:, at], None)
 
     def _type(self, at: int) -> None:
+        column = self.frame.iloc[:, at]
+        if isinstance(column.dtype, pd.StringDtype) and column.dropna().eq(self.node.name).all():
+            return
         cells = self._cells(at)
         bad = [i for i, value in enumerate(cells) if value is not None and value != self.node.name]
         self.findings.add(
@@ -269,8 +261,7 @@ class _Check:
     def cells(self) -> None:
         """Check each column against its property, and for what no service can carry."""
         refused = set()
-        doubtful = [at for at in range(len(self.names)) if not _carried(self.frame.iloc[:, at])]
-        for cell in refused_cells(self.frame.iloc[:, doubtful], self.node):
+        for cell in refused_cells(self.frame, self.node):
             refused.add((cell.position, cell.column))
             self.findings.add([cell.position], cell.column, "value", cell.why, values=[cell.value])
         for at, name in enumerate(self.names):
