@@ -245,6 +245,8 @@ def plain_column(column: pd.Series[Any], prop: Property | None) -> list[Any]:
     if isinstance(dtype, np.dtype) and dtype.kind in "iub":
         return list(column.tolist())
     if isinstance(dtype, pd.StringDtype | pd.BooleanDtype) or pd.api.types.is_integer_dtype(dtype):
+        if not column.hasnans:
+            return list(column.tolist())
         return [None if value is pd.NA or value != value else value for value in column.tolist()]
     return [plain_value(value, whole) for value in column.tolist()]
 
@@ -313,9 +315,9 @@ def refused_cells(frame: pd.DataFrame, node: Node) -> list[RefusedCell]:
             continue
         prop = node.properties.get(name)
         column = frame.iloc[:, position]
-        values = plain_column(column, prop)
         if _harmless(column, prop):
             continue
+        values = plain_column(column, prop)
         reasons: dict[Any, str] = {}
         for row, value in enumerate(values):
             if value is None or type(value) is bool:
@@ -332,12 +334,36 @@ def refused_cells(frame: pd.DataFrame, node: Node) -> list[RefusedCell]:
 
 
 def _harmless(column: pd.Series[Any], prop: Property | None) -> bool:
-    """Say whether no value of this dtype can be refused, to save the look at each."""
+    """Say whether a look at the whole column clears it, to save the look at each value."""
     dtype = column.dtype
-    if pd.api.types.is_bool_dtype(dtype) and not isinstance(dtype, pd.CategoricalDtype):
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _plain_text(column.cat.categories.tolist())
+    if pd.api.types.is_bool_dtype(dtype):
         return True
-    floats = prop is not None and prop.kind == "number"
-    return pd.api.types.is_signed_integer_dtype(dtype) and not floats
+    if pd.api.types.is_signed_integer_dtype(dtype):
+        if prop is None or "number" not in prop.types or "integer" in prop.types or not len(column):
+            return True
+        low, high = column.min(), column.max()
+        return low is pd.NA or bool(low >= -(2**53) and high <= 2**53)
+    if pd.api.types.is_float_dtype(dtype):
+        numbers = column.to_numpy(dtype=float, na_value=np.nan)
+        # a whole float is sent as a whole number, and has to be within its bounds
+        return not bool((np.abs(numbers[~np.isnan(numbers)]) >= 2**53).any())
+    if isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow":
+        # Arrow holds nothing but valid text
+        return not column.str.contains("\x00", regex=False).any()
+    if isinstance(dtype, pd.StringDtype):
+        return _plain_text(column.dropna().tolist())
+    return bool(dtype == np.dtype(object)) and _plain_text(column[column.notna()].tolist())
+
+
+def _plain_text(values: list[Any]) -> bool:
+    """Say whether values are text, all of which the services can carry."""
+    try:
+        text = "".join(values)
+    except TypeError:
+        return False
+    return not _why_text(text)
 
 
 def _why_refused(value: Any, prop: Property | None) -> str:

@@ -267,8 +267,8 @@ def _part(connection: Connection, project: ProjectId, ids: Sequence[str]) -> lis
         except _Broken as error:
             if not tries_left:
                 raise Unavailable(
-                    f"The export of {len(ids):,} records of {project} by id broke off {_TRIES} times: {error}. "
-                    f"Try again; if it stays so, tell the operators of {connection.endpoint}.",
+                    f"The export of {len(ids):,} records of {project} by id broke off {_TRIES} times "
+                    f"({error}). Try again; if it stays so, tell the operators of {connection.endpoint}.",
                     service="sheepdog",
                 ) from None
     return []

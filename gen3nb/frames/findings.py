@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
-__all__ = ["GEN3NB", "SERVICE", "Findings", "Origin", "Problem", "fold"]
+__all__ = ["GEN3NB", "SERVICE", "Findings", "Origin", "Problem", "fold", "fold_all"]
 
 #: ``"service"``: the commons would reject the row. ``"gen3nb"``: it would take it, then lose or alter it.
 Origin: TypeAlias = Literal["service", "gen3nb"]
@@ -158,3 +158,19 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     return "".join(letter.lower()[:1] for letter in text)
+
+
+def fold_all(texts: Sequence[str]) -> list[str]:
+    """Give many submitter_ids as :func:`fold` does, with one look at whether they are plain.
+
+    Parameters
+    ----------
+    texts : sequence of str
+
+    Returns
+    -------
+    list of str
+    """
+    if "".join(texts).isascii():
+        return [text.lower() for text in texts]
+    return [fold(text) for text in texts]

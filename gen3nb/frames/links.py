@@ -12,7 +12,7 @@ import pandas as pd
 
 from gen3nb.dictionary import Link, LinkGroup, Node
 from gen3nb.frames.codec import link_column, plain_column, plain_columns
-from gen3nb.frames.findings import GEN3NB, Findings, fold
+from gen3nb.frames.findings import GEN3NB, Findings, fold, fold_all
 
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectId
@@ -66,17 +66,25 @@ def ends_of(frame: pd.DataFrame, node: Node) -> list[Ends]:
         link, part = link_column(node, name)
         if link is None:
             continue
-        ends = Ends(link, part, name, [], [], [])
-        for position, value in enumerate(plain_column(frame.iloc[:, at], None)):
-            if value is None:
-                continue
-            for one in value if isinstance(value, list) else [value]:
-                if one is not None:
-                    ends.positions.append(position)
-                    ends.targets.append(one if isinstance(one, str) else str(one))
-                    ends.raw.append(one)
-        found.append(ends)
+        found.append(_ends(link, part, name, frame.iloc[:, at]))
     return found
+
+
+def _ends(link: Link, part: str, name: str, column: pd.Series[Any]) -> Ends:
+    if isinstance(column.dtype, pd.StringDtype):
+        present = column.notna().to_numpy(dtype=bool)
+        texts = column[present].tolist()
+        return Ends(link, part, name, np.flatnonzero(present).tolist(), texts, texts)
+    ends = Ends(link, part, name, [], [], [])
+    for position, value in enumerate(plain_column(column, None)):
+        if value is None:
+            continue
+        for one in value if isinstance(value, list) else [value]:
+            if one is not None:
+                ends.positions.append(position)
+                ends.targets.append(one if isinstance(one, str) else str(one))
+                ends.raw.append(one)
+    return ends
 
 
 class LinkCheck:
@@ -161,10 +169,12 @@ class LinkCheck:
             if link.to_many:
                 continue
             held: dict[int, set[str]] = {}
-            for ends in self.ends:
-                if ends.link == link and ends.part != "id":
-                    for position, target in zip(ends.positions, ends.targets, strict=True):
-                        held.setdefault(position, set()).add(fold(target))
+            named = [ends for ends in self.ends if ends.link == link and ends.part != "id"]
+            if sum(len(ends.positions) for ends in named) <= np.count_nonzero(self.given[link.name]):
+                continue  # no row can name two
+            for ends in named:
+                for position, target in zip(ends.positions, ends.targets, strict=True):
+                    held.setdefault(position, set()).add(fold(target))
             several = [position for position, targets in held.items() if len(targets) > 1]
             self.findings.add(
                 several,
@@ -179,6 +189,8 @@ class LinkCheck:
     def types(self) -> None:
         """Find targets that pandas made a decimal number of: ``1.0`` for ``1``."""
         for ends in self.ends:
+            if ends.raw is ends.targets:
+                continue  # a column of text
             bad = [number for number, value in enumerate(ends.raw) if isinstance(value, float)]
             self.findings.add(
                 [ends.positions[number] for number in bad],
@@ -223,15 +235,14 @@ class LinkCheck:
         look : Look or None
             None: no commons to look in.
         """
-        known = {node: {fold(name) for name in names} for node, names in at_hand.items()}
         for ends in self.ends:
             if ends.link.target in {"project", "program"} and ends.part != "id":
                 continue
             if ends.part == "id":
                 self._by_id(ends, look)
                 continue
-            held = known.get(ends.link.target, set())
-            left = [number for number, target in enumerate(ends.targets) if fold(target) not in held]
+            held = set(fold_all(list(at_hand.get(ends.link.target, ()))))
+            left = [number for number, target in enumerate(fold_all(ends.targets)) if target not in held]
             if not left:
                 continue
             if look is None:

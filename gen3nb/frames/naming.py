@@ -9,7 +9,7 @@ import pandas as pd
 
 from gen3nb.dictionary import Node
 from gen3nb.frames.codec import plain_column
-from gen3nb.frames.findings import GEN3NB, Findings, fold
+from gen3nb.frames.findings import GEN3NB, Findings, fold, fold_all
 
 if TYPE_CHECKING:
     from gen3nb.frames.looking import Look, StoredKey
@@ -66,10 +66,13 @@ class NameCheck:
         self.findings.add(
             empty, "submitter_id", "required", "is empty, but required", values=[""] * len(empty)
         )
+        named = [i for i, key in enumerate(self.keys) if key]
+        folded_keys = fold_all([key for key in self.keys if key])
+        if not self.stored and len(set(folded_keys)) == len(folded_keys):
+            return
         groups: dict[str, list[int]] = {}
-        for position, key in enumerate(self.keys):
-            if key:
-                groups.setdefault(fold(key), []).append(position)
+        for position, folded in zip(named, folded_keys, strict=True):
+            groups.setdefault(folded, []).append(position)
         for positions in groups.values():
             if len(positions) > 1:
                 self._twice(positions)

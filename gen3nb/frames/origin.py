@@ -170,5 +170,5 @@ def row_numbers(frame: pd.DataFrame) -> list[int]:
         and index.is_unique
         and (len(index) == 0 or int(index.min()) >= 0)
     )
-    labels = index if counted else range(len(index))
-    return [int(label) + 2 for label in labels]
+    labels = index.tolist() if counted else range(len(index))
+    return [label + 2 for label in labels]

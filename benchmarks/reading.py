@@ -1,0 +1,64 @@
+"""(c) Read to a typed frame against the SDK's ``export_node``; (d) join against one nested query."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+from practice import cases, project, put, samples
+from table import Row, faster, result, timed
+
+import gen3nb
+
+
+def read(commons: gen3nb.Commons, count: int) -> list[Row]:
+    from gen3.submission import Gen3Submission
+
+    where = project(commons)
+    put(commons, where, "case", cases(count))
+    target = commons.project_id(where)
+
+    def drain() -> None:
+        with commons.sheepdog.export(target, "case", format="json") as answer:
+            for _ in answer.iter_content(1 << 16):
+                pass
+
+    def sdk() -> pd.DataFrame:
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+            path = Path(folder) / "case.tsv"
+            Gen3Submission(commons.auth).export_node(target.program, target.code, "case", "tsv", str(path))
+            return pd.read_csv(path, sep="\t")
+
+    served = timed(drain)
+    frame, ours = result(lambda: commons.read("case", project=where, progress=False))
+    table, theirs = result(sdk)
+    assert len(frame) == len(table) == count
+    what = f"(c) read {count:,} cases to a typed frame, counted"
+    return [
+        faster(f"{what}; SDK `export_node` (TSV) + `pandas.read_csv`", count, ours, theirs, "server-bound"),
+        faster("the same; the bare JSON export, thrown away as it comes", count, ours, served),
+    ]
+
+
+def join(commons: gen3nb.Commons, count: int) -> list[Row]:
+    each = 4
+    where = project(commons)
+    put(commons, where, "case", cases(count // each))
+    put(commons, where, "sample", samples(count // each, each))
+    frame, ours = result(lambda: commons.join("case", "sample", project=where, progress=False))
+    text = (
+        "query ($p: [String]) { case(first: 0, project_id: $p) { submitter_id primary_site disease_type "
+        "samples(first: 0) { submitter_id sample_type days_to_collection } } }"
+    )
+
+    def nested() -> pd.DataFrame:
+        held = commons.peregrine.query(text, {"p": where}, timeout=1200)["case"]
+        return pd.json_normalize(held, "samples", ["submitter_id", "primary_site"], record_prefix="sample.")
+
+    table, theirs = result(nested)
+    assert len(frame) == len(table) == count
+    what = f"(d) join {count:,} samples to their cases; one nested GraphQL query + `json_normalize`"
+    return [faster(what, count, ours, theirs, "20 ×")]
