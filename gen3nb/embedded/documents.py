@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from .connections import Connections
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS document(
     seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, key TEXT NOT NULL, content TEXT NOT NULL,
@@ -29,20 +31,17 @@ class Documents:
     def __init__(self, path: Path | str, *, wal: bool = True) -> None:
         self.path = str(path)
         self.lock = threading.RLock()
-        self._journal = "wal" if wal else "delete"
-        self._local = threading.local()
+        self._connections = Connections(self.path, wal=wal)
         with self.lock:
             self._connection.executescript(_SCHEMA)
 
     @property
     def _connection(self) -> sqlite3.Connection:
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-            found.execute(f"PRAGMA journal_mode = {self._journal}")
-            found.execute("PRAGMA synchronous = NORMAL")
-            self._local.connection = found
-        return found
+        return self._connections.here()
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        self._connections.close()
 
     def get(self, kind: str, key: str) -> Any:
         """Find a document, or give ``None``."""

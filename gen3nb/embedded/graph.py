@@ -4,10 +4,11 @@ Every thread has a connection of its own; writers take turns. The tables are rea
 query service alike:
 
 ``node``
-    One row per record. ``props`` is a JSON object of the stored properties that have a value; ``id``,
-    ``type``, ``project_id``, ``submitter_id``, ``state`` and the two dates stand in columns of their own and
-    not in ``props`` (a project keeps its ``code``, a program its ``name`` there). ``seq`` is the order in
-    which an unordered read gives the rows: an update moves a row to the end.
+    One row per record. ``props`` is a JSON object of the stored properties, null where it was given. Columns
+    of their own, and not in ``props``: ``id``, ``type``, ``project_id``, ``submitter_id``, ``state`` and the
+    two dates (a project keeps its ``code``, a program its ``name`` there). ``seq`` is the order in which an
+    unordered read gives the rows: an update moves a row to the end. The indexes ``node_place`` and
+    ``node_type`` give the rows in that order.
 ``edge``
     One row per link of a record. ``src`` is the child, which holds the link, ``dst`` the parent; ``name`` is
     the link's name in the child's schema.
@@ -26,6 +27,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .connections import Connections
+
 TABLES = """
 CREATE TABLE IF NOT EXISTS node (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -34,6 +37,8 @@ CREATE TABLE IF NOT EXISTS node (
     UNIQUE (type, id)
 );
 CREATE INDEX IF NOT EXISTS node_key ON node (type, project_id, submitter_key);
+CREATE INDEX IF NOT EXISTS node_place ON node (type, project_id);
+CREATE INDEX IF NOT EXISTS node_type ON node (type);
 CREATE INDEX IF NOT EXISTS node_id ON node (id);
 CREATE INDEX IF NOT EXISTS node_submitter ON node (type, submitter_id);
 CREATE TABLE IF NOT EXISTS edge (
@@ -90,6 +95,12 @@ def _fold(value: Any) -> Any:
     return fold(value) if isinstance(value, str) else value
 
 
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.create_function("fold", 1, _fold, deterministic=True)
+    connection.execute("PRAGMA cache_size = -16000")
+    connection.execute("PRAGMA temp_store = MEMORY")
+
+
 def now() -> str:
     """Return the time as the services write it, ``2026-11-21T06:08:31.270719+00:00``."""
     return datetime.now(UTC).isoformat("T", "microseconds")
@@ -109,28 +120,13 @@ class Graph:
     def __init__(self, path: str | Path, *, wal: bool = True) -> None:
         self.path = str(path)
         self.wal = wal
-        self._local = threading.local()
         self._lock = threading.RLock()
-        self._connections: list[sqlite3.Connection] = []
-        self._listing = threading.Lock()
+        self._connections = Connections(self.path, wal=wal, prepare=_prepare)
         self.connection().executescript(TABLES)
 
     def connection(self) -> sqlite3.Connection:
         """Return this thread's connection; it is for reading, see :meth:`write`."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            # isolation_level None: transactions begin and end where we say so; close() may come from another
-            # thread
-            connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
-            connection.execute(f"PRAGMA journal_mode = {'WAL' if self.wal else 'DELETE'}")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.create_function("fold", 1, _fold, deterministic=True)
-            connection.execute("PRAGMA cache_size = -16000")
-            connection.execute("PRAGMA temp_store = MEMORY")
-            self._local.connection = connection
-            with self._listing:
-                self._connections.append(connection)
-        return connection
+        return self._connections.here()
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -161,11 +157,7 @@ class Graph:
 
     def close(self) -> None:
         """Close every thread's connection."""
-        with self._listing:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
-        self._local = threading.local()
+        self._connections.close()
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""

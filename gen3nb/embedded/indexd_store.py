@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .connections import Connections
+
 PREFIX = "dg.TEST/"
 FIELDS = (
     "acl",
@@ -74,6 +76,10 @@ def moment() -> str:
     return datetime.datetime.now(datetime.UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
 class IndexStore:
     """Documents about files, by did.
 
@@ -87,8 +93,7 @@ class IndexStore:
 
     def __init__(self, path: Path | str, *, wal: bool = True) -> None:
         self.path = str(path)
-        self.journal = "wal" if wal else "delete"
-        self._local = threading.local()
+        self._connections = Connections(self.path, wal=wal, prepare=_prepare)
         self._lock = threading.RLock()
         with self._lock:
             self.connection.executescript(_SCHEMA)
@@ -96,14 +101,11 @@ class IndexStore:
     @property
     def connection(self) -> sqlite3.Connection:
         """Connection of the running thread; it commits each statement unless a transaction was begun."""
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-            found.execute(f"PRAGMA journal_mode = {self.journal}")
-            found.execute("PRAGMA synchronous = NORMAL")
-            found.execute("PRAGMA foreign_keys = ON")
-            self._local.connection = found
-        return found
+        return self._connections.here()
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        self._connections.close()
 
     # -- writing -----------------------------------------------------------------------------------------
 

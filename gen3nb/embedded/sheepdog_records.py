@@ -240,7 +240,8 @@ def _row(record: Record, moment: str) -> tuple[Any, ...]:
     if record.new:
         props["created_datetime"] = moment
     props["updated_datetime"] = moment
-    stored = {key: value for key, value in props.items() if value is not None and key not in COLUMNS}
+    # a null that was given stays one: the database sorts it otherwise than what is absent
+    stored = {key: value for key, value in props.items() if key not in COLUMNS}
     submitter = props.get("submitter_id")
     return (
         record.type,

@@ -91,6 +91,8 @@ class State:
 
     def close(self) -> None:
         """Leave nothing behind but the data, and that only where a folder was named."""
+        for store in (self.graph, self.index, self.documents):
+            store.close()  # Windows takes no file away that is open
         folder = self.settings.folder
         shutil.rmtree(folder if self.settings.temporary else folder / CREDENTIALS, ignore_errors=True)
         self.lock.release()
