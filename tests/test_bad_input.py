@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -211,3 +215,290 @@ def test_what_is_empty_is_empty(commons: Commons, project: str) -> None:
     assert commons.select("case", project=project).count() == 0
     assert commons.read("case", project=project, progress=False).empty
     assert commons.read("sample", progress=False).empty
+
+
+# --- frames
+
+
+@pytest.mark.parametrize("frame", [None, {"submitter_id": ["c"]}, [1], pd.Series(["c"]), "case.tsv"])
+def test_rows_that_are_no_frame(commons: Commons, project: str, frame: Any) -> None:
+    for call in (
+        lambda: commons.validate(frame, "case", project=project, progress=False),
+        lambda: commons.diff(frame, "case", project=project, progress=False),
+        lambda: commons.submit({"case": frame}, project=project, progress=False),
+    ):
+        refused(call, errors.ValidationError, "DataFrame", type(frame).__name__)
+
+
+@pytest.mark.parametrize("frames", [cases("c"), [("case", cases("c"))], None])
+def test_frames_that_are_not_by_node(commons: Commons, project: str, frames: Any) -> None:
+    refused(
+        lambda: commons.submit(frames, project=project, progress=False), errors.ValidationError, "by node"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"chunk": 0}, "1 or more"),
+        ({"chunk": "a"}, "'a'"),
+        ({"missing": "x"}, "keep"),
+        ({"verify": 1}, "keys"),
+    ],
+)
+def test_options_of_a_submission(commons: Commons, project: str, options: dict[str, Any], says: str) -> None:
+    call = lambda: commons.submit({"case": cases("c")}, project=project, progress=False, **options)  # noqa: E731
+    refused(call, errors.ValidationError, says)
+    assert commons.select("case", project=project).count() == 0
+
+
+FLAT = cases("c1", "c2")
+SHAPES = {
+    "columns twice": (FLAT.set_axis(["submitter_id", "submitter_id"], axis=1), "two columns named"),
+    "columns in levels": (
+        FLAT.set_axis(pd.MultiIndex.from_tuples([("a", "submitter_id"), ("b", LINK)]), axis=1),
+        "MultiIndex",
+    ),
+    "rows in levels": (FLAT.assign(a=1, b=[1, 2]).set_index(["a", "b"]), "MultiIndex"),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shapes_that_no_records_have(commons: Commons, project: str, shape: str) -> None:
+    frame, says = SHAPES[shape]
+    refused(
+        lambda: commons.submit({"case": frame}, project=project, progress=False), errors.ValidationError, says
+    )
+
+
+def test_a_frame_without_rows(commons: Commons, project: str) -> None:
+    for empty in (pd.DataFrame(), FLAT.head(0)):
+        report = commons.submit({"case": empty}, project=project, progress=False)
+        assert report.ok
+        assert str(report) == "nothing to submit: there are no rows"
+
+
+def test_columns_of_odd_names_are_named_in_the_report(commons: Commons, project: str) -> None:
+    frame = FLAT.assign(**{"Unnamed: 2": 1})
+    frame[5] = 2
+    frame[np.nan] = 3
+    problems = commons.validate(frame, "case", project=project, progress=False).problems
+    assert set(problems["column"].map(str)) == {"Unnamed: 2", "5", "nan"}
+    assert set(problems["rule"]) == {"unknown"}
+
+
+def test_the_key_as_index_is_seen(commons: Commons, project: str) -> None:
+    report = commons.validate(FLAT.set_index("submitter_id"), "case", project=project, progress=False)
+    assert report.problems["message"].str.contains(r"reset_index\(\)").all()
+
+
+def test_rows_keep_their_numbers(commons: Commons, project: str) -> None:
+    frame = cases("r0", "r1", "r2", "r3", "r4")
+    frame.loc[[1, 3], LINK] = "nope"
+    for changed, rows in (
+        (frame, [3, 5]),
+        (frame[frame[LINK] == "nope"], [3, 5]),
+        (frame.sort_values("submitter_id", ascending=False), [5, 3]),
+        (frame[frame[LINK] == "nope"].reset_index(drop=True), [2, 3]),
+        (frame.set_axis(list("abcde")), [3, 5]),
+        (frame.set_axis([0, 0, 0, 1, 1]), [3, 5]),
+    ):
+        report = commons.validate(changed, "case", project=project, progress=False)
+        assert list(report.problems["row"]) == rows
+        assert report.problems["message"].str.contains("no experiment 'nope'").all()
+
+
+def test_spellings_of_one_key(commons: Commons, project: str) -> None:
+    frame = cases("Ab", "aB", "other")
+    report = commons.submit({"case": frame}, project=project, progress=False)
+    assert list(report.to_frame()["status"]) == ["rejected", "rejected", "created"]
+    again = commons.submit({"case": cases("OTHER")}, project=project, progress=False).to_frame()
+    assert again["status"].item() == "rejected"
+    assert "'other'" in again["reason"].item()
+    # of two nodes: two records, and a link finds its target in any spelling
+    both = {
+        "case": cases("K"),
+        "demographic": pd.DataFrame({"submitter_id": ["k"], "cases.submitter_id": ["k"]}),
+    }
+    assert commons.submit(both, project=project, progress=False).counts["created"] == 2
+
+
+YEARS: list[tuple[Any, Any]] = [
+    (1950, 1950),
+    (1950.0, 1950),
+    (np.int8(5), 5),
+    (np.nan, None),
+    (None, None),
+    (pd.NA, None),
+    (pd.NaT, None),
+    ("1950", "rejected"),
+    ("1950.0", "rejected"),
+    (np.inf, "rejected"),
+    (True, "rejected"),
+    ("", "rejected"),
+    (pd.Timestamp("1950"), "rejected"),
+    ([1950], "rejected"),
+    ({"a": 1}, "rejected"),
+    (object(), "rejected"),
+    (b"1950", "rejected"),
+]
+
+
+def test_cells_of_every_kind(commons: Commons, project: str) -> None:
+    names = [f"y{number}" for number in range(len(YEARS))]
+    people = pd.DataFrame(
+        {
+            "submitter_id": names,
+            "cases.submitter_id": names,
+            "year_of_birth": pd.Series([value for value, _ in YEARS], dtype=object),
+        }
+    )
+    report = commons.submit(
+        {"case": cases(*names), "demographic": people}, project=project, progress=False
+    ).to_frame()
+    told = report[report["node"] == "demographic"].set_index("submitter_id")
+    kept = commons.read("demographic", project=project, progress=False).set_index("submitter_id")
+    for name, (value, stored) in zip(names, YEARS, strict=True):
+        if isinstance(stored, str):
+            assert told.loc[name, "status"] == "rejected", value
+            assert told.loc[name, "reason"].startswith("year_of_birth: "), value
+            assert name not in kept.index
+        else:
+            assert told.loc[name, "status"] == "created", value
+            found = kept.loc[name, "year_of_birth"]
+            assert pd.isna(found) if stored is None else found == stored
+
+
+# --- which commons
+
+
+@pytest.mark.parametrize("given", ["https://data.example.org", 5])
+def test_a_commons_that_is_none(given: Any) -> None:
+    refused(lambda: gen3nb.of(cases("c")).submit("case", commons=given), errors.NotConnected, "commons= is")
+
+
+def test_several_are_open_and_none_is_named(commons: Commons, nobody: Commons, project: str) -> None:
+    refused(
+        lambda: gen3nb.of(cases("c")).submit("case", project=project), errors.NotConnected, "commons are open"
+    )
+
+
+def test_without_project_or_node(commons: Commons) -> None:
+    frame = gen3nb.of(cases("c"))
+    refused(lambda: frame.submit("case", commons=commons), errors.NotFound, "project='PROGRAM-PROJECT'")
+    refused(lambda: frame.submit(commons=commons), errors.DictionaryError, "node='case'")
+
+
+def test_a_closed_commons(commons: Commons, project: str) -> None:
+    with commons.sandbox.as_user("submitter") as other:
+        frame = other.read("experiment", project=project, progress=False)
+    for call in (
+        lambda: other.read("case", project=project, progress=False),
+        lambda: other.submit({"case": cases("c")}, project=project, progress=False),
+        lambda: other.query("{ case { id } }"),
+        lambda: other.whoami(),
+        lambda: gen3nb.of(frame).submit(commons=other, project=project),
+    ):
+        refused(call, errors.NotConnected, "closed", "connect again")
+
+
+# --- queries
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("{ case { id }", 1, 14),
+        ("{\n  case {\n    gendr\n  }\n}", 3, 5),
+        ("{ caes { id } }", 1, 3),
+        ("", 1, 1),
+    ],
+)
+def test_a_query_that_is_wrong_shows_where(commons: Commons, text: str, line: int, column: int) -> None:
+    error = refused(lambda: commons.query(text), errors.QueryError, f"line {line}, column {column}")
+    assert (error.line, error.column) == (line, column)
+    *_, shown, caret = str(error).split("\n")
+    assert shown == "  " + (text.split("\n")[line - 1] if text else "")
+    assert caret == "  " + " " * (column - 1) + "^"
+
+
+def test_variables_that_have_no_names(commons: Commons) -> None:
+    values: Any = [1]
+    refused(lambda: commons.query("{ case { id } }", values), errors.QueryError, "by name")
+
+
+# --- a server that answers something else, at every stage
+
+
+@pytest.mark.parametrize("kind", ["html", "half-json"])
+def test_answers_that_are_none(commons: Commons, key: Path, project: str, kind: str) -> None:
+    frame = cases("c1", "c2")
+    commons.submit({"case": frame}, project=project, progress=False)
+    fresh = commons.sandbox.as_user("admin")
+    calls: list[Callable[[], Any]] = [
+        lambda: gen3nb.connect(commons.endpoint, credentials=key),
+        lambda: fresh.dictionary,
+        lambda: commons.read("case", project=project, progress=False),
+        lambda: commons.select("case", project=project).to_frame(progress=False),
+        lambda: commons.query("{ case { id } }"),
+        lambda: commons.whoami(),
+        lambda: commons.projects(),
+        lambda: commons.validate(cases("x"), "case", project=project, progress=False),
+        lambda: commons.diff(frame, "case", project=project, progress=False),
+    ]
+    with commons.sandbox.faults as faults:
+        faults.add(kind)
+        for call in calls:
+            error = refused(call, errors.Gen3Error)
+            assert "<" not in str(error)
+    assert len(commons.read("case", project=project, progress=False)) == 2
+
+
+@pytest.mark.parametrize("kind", ["html-after", "half-json", "drop-after", "504-after-commit"])
+def test_a_submission_survives_its_answers(commons: Commons, project: str, kind: str) -> None:
+    frame = cases(*(f"c{number}" for number in range(250)))
+    with commons.sandbox.faults as faults:
+        faults.add(kind, path="/api/v0/submission/TEST/*", method="POST", times=1, after=1)
+        report = commons.submit({"case": frame}, project=project, progress=False)
+    assert report.counts["created"] == 250
+    assert commons.submit({"case": frame}, project=project, progress=False).counts["unchanged"] == 250
+
+
+# --- Ctrl-C
+
+SESSION = """
+import signal, sys
+import numpy as np
+import pandas as pd
+import gen3nb
+signal.signal(signal.SIGINT, signal.default_int_handler)
+commons = gen3nb.connect(sys.argv[1], credentials=sys.argv[2])
+frame = pd.DataFrame({"submitter_id": [f"c{i}" for i in range(1000)], "experiments.submitter_id": "exp"})
+begun = lambda done, total, label: done and label.startswith("Submitting") and print("begun", flush=True)
+print(commons.submit({"case": frame}, project=sys.argv[3], progress=begun))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to all of a console")
+def test_ctrl_c_in_the_middle_of_a_submission(commons: Commons, key: Path, project: str) -> None:
+    with commons.sandbox.faults as faults:
+        faults.add("latency", path="/api/v0/submission/TEST/*", method="POST", seconds=0.4)
+        with subprocess.Popen(
+            [sys.executable, "-c", SESSION, commons.endpoint, str(key), project],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "begun\n"
+            child.send_signal(signal.SIGINT)
+            _, said = child.communicate(timeout=60)
+    assert child.returncode != 0
+    last = said.strip().splitlines()[-1]
+    assert "SubmissionError: Interrupted: " in last
+    assert last.endswith("The same call again goes on where this one stopped.")
+    frame = cases(*(f"c{number}" for number in range(1000)))
+    stored = commons.select("case", project=project).count()
+    assert 0 < stored < 1000
+    counts = commons.submit({"case": frame}, project=project, progress=False).counts
+    assert (counts["unchanged"], counts["created"]) == (stored, 1000 - stored)

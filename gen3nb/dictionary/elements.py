@@ -99,6 +99,11 @@ class Property:
     default: Any = None
     schema: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
+    @cached_property
+    def other_than_text(self) -> dict[str, Any]:
+        """The values of the vocabulary that are no text, by the text that queries give for them."""
+        return {str(value): value for value in self.enum or () if not isinstance(value, str)}
+
     @property
     def dtype(self) -> np.dtype[Any] | ExtensionDtype:
         """The pandas dtype of a column of this property.
@@ -238,6 +243,14 @@ class Step:
     def end(self) -> str:
         """The node that the step reaches."""
         return self.link.target if self.up else self.link.source
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What ``via=`` may call it; a link from a node to itself has one name for each direction."""
+        link = self.link
+        if self.up or not link.backref:
+            return (link.name,)
+        return (link.backref,) if link.source == link.target else (link.name, link.backref)
 
     @property
     def to_many(self) -> bool:

@@ -67,7 +67,7 @@ def shortest_paths(
     start, end : str
         Nodes; if they are one, the way has at least one step.
     via : sequence of str
-        Names of nodes or links.
+        Names of nodes or links; downwards also a link's backref.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def shortest_paths(
         reached: dict[tuple[str, frozenset[str]], list[list[Step]]] = {}
         for (place, done), ways in queue.popleft().items():
             for step in steps[place]:
-                state = (step.end, done | (goal & {step.end, step.link.name}))
+                state = (step.end, done | (goal & {step.end, *step.names}))
                 if state not in seen:
                     reached.setdefault(state, []).extend([*way, step] for way in ways)
         found = reached.get((end, goal))

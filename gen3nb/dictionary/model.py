@@ -261,7 +261,7 @@ class Dictionary(Mapping[str, Node]):
         start, end : str
             Nodes.
         via : str or iterable of str, optional
-            Nodes or links that the way must pass.
+            Nodes or links that the way must pass; downwards also a link's backref.
 
         Returns
         -------
@@ -274,9 +274,10 @@ class Dictionary(Mapping[str, Node]):
             ``start``, ``end`` or ``via`` is unknown.
         """
         wanted = [via] if isinstance(via, str) else list(via or ())
-        links = {link.name for node in self._nodes.values() for link in node.links}
+        links = [link for node in self._nodes.values() for link in node.links]
+        known = {name for link in links for name in (link.name, link.backref)}
         for name in wanted:
-            if name not in links:
+            if name not in known:
                 self[name]
         return graph.shortest_paths(self._nodes, self[start].name, self[end].name, wanted)
 

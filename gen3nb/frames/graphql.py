@@ -112,9 +112,9 @@ def graphql_pages(
 
 
 def mended(record: dict[str, Any], node: Node) -> dict[str, Any]:
-    """Undo what GraphQL does to values: items of arrays are text there, and absent links empty lists."""
+    """Undo what GraphQL does to values: items of arrays and values of vocabularies are text there."""
     for name, value in record.items():
-        if isinstance(value, list) and name in node.properties:
+        if name in node.properties:
             record[name] = mended_value(value, node.properties[name])
     return record
 
@@ -123,6 +123,8 @@ def mended_value(value: Any, prop: Property) -> Any:
     """Give a value of GraphQL as its property has it."""
     if isinstance(value, list) and prop.items is not None and "string" not in prop.items.types:
         return [read_text(item, prop.items) if isinstance(item, str) else item for item in value]
+    if isinstance(value, str) and prop.enum is not None:
+        return prop.other_than_text.get(value, value)
     if isinstance(value, float) and prop.kind == "integer" and value.is_integer():
         return int(value)
     return value

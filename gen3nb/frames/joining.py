@@ -145,7 +145,7 @@ def _choice(way: Sequence[Step], ways: Sequence[Sequence[Step]]) -> str | list[s
     """Give what names one way among several: a node or link that only it passes, else all that it passes."""
 
     def names(steps: Sequence[Step]) -> list[str]:
-        return [*(step.end for step in steps[:-1]), *(step.link.name for step in steps)]
+        return [*(step.end for step in steps[:-1]), *(step.names[0] for step in steps)]
 
     others = [names(other) for other in ways if other is not way]
     own = [name for name in names(way) if not any(name in other for other in others)]

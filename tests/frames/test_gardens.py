@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import gen3nb
+from gen3nb.errors import DictionaryError
 from gen3nb.frames.comparing import diff
 from gen3nb.frames.submission import SubmissionReport, submit
 
@@ -119,3 +120,29 @@ def test_an_optional_link_is_taken_away_and_another_follows(gardens: Commons, ga
     assert send(gardens, garden_project, empty, "cross", missing="clear").counts["updated"] == 1
     assert send(gardens, garden_project, moved, "cross").counts["updated"] == 1
     assert send(gardens, garden_project, moved, "cross").counts["unchanged"] == 1
+
+
+def test_a_vocabulary_of_numbers_is_found_by_numbers(gardens: Commons, garden_project: str) -> None:
+    rated = plants([("a", "g", None), ("b", "g", None), ("c", "g", None)]).assign(rating=[5, 1, 5])
+    assert send(gardens, garden_project, rated, "plant").ok
+    # queries give the values of a vocabulary as text
+    found = gardens.read("plant", project=garden_project, where={"rating": [5]}, progress=False)
+    assert sorted(found["submitter_id"]) == ["a", "c"]
+    assert list(found["rating"]) == [5, 5]
+    assert gardens.select("plant", project=garden_project, where={"rating": [1]}).count() == 1
+
+
+def test_both_directions_of_a_link_within_one_node_can_be_chosen(
+    gardens: Commons, garden_project: str
+) -> None:
+    family = plants([("m", "g", None), ("a", None, "m"), ("b", None, "m")])
+    assert send(gardens, garden_project, family, "plant").ok
+    with pytest.raises(DictionaryError) as caught:
+        gardens.join("plant", "plant", project=garden_project, progress=False)
+    assert set(caught.value.ways) == {"plants", "cuttings"}
+    up = gardens.join("plant", "plant", project=garden_project, via="plants", how="inner", progress=False)
+    assert len(up) == 2
+    down = gardens.join("plant", "plant", project=garden_project, via="cuttings", how="inner", progress=False)
+    assert len(down) == 2
+    assert set(up["submitter_id"]) == {"a", "b"}
+    assert set(down["submitter_id"]) == {"m"}
