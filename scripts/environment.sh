@@ -32,7 +32,8 @@ command -v "$python" >/dev/null || { echo "No $python on the PATH: gen3nb needs 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$($python --version) is too old: gen3nb needs Python 3.11 or newer (PYTHON=… names another)" >&2; exit 1; }
 "$python" -c 'import ensurepip' 2>/dev/null || system_package python3-venv "virtual environments"
 case " $* " in *" --group test "*)
-    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || system_package chromium "the browser tests of the panels" ;;
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || system_package chromium "the browser tests of the panels"
+    command -v soffice >/dev/null || command -v libreoffice >/dev/null || system_package libreoffice-calc-nogui "the workbook tests" ;;
 esac
 
 if [ ! -x .venvs/uv/bin/uv ]; then

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -296,10 +297,8 @@ def _places(places: list[str]) -> str:
 
 
 def _tell(words: str) -> None:
-    import sys
-
     # the line of whoever called read_workbook, however deep this is
-    depth, frame = 1, sys._getframe(1)
+    depth, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__") == __name__:
         depth, frame = depth + 1, frame.f_back
     warnings.warn(words, stacklevel=depth)
