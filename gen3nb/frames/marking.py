@@ -81,7 +81,8 @@ def write_workbook(
     for sheet in book.worksheets:
         # two selected tabs would be edited together
         sheet.sheet_view.tabSelected = sheet is marked[0]
-    book.active = book.worksheets.index(marked[0])
+    marked[0].sheet_state = "visible"
+    book.active = marked[0]
     return save(book, target)
 
 
