@@ -23,7 +23,7 @@ from .schemas import SchemaError
 from .server import application
 from .state import CREDENTIALS, FolderRefused, State, build
 
-SETTINGS = ("folder", "dictionary", "users", "token_lifetime", "key_lifetime", "passwords")
+SETTINGS = ("folder", "dictionary", "users", "token_lifetime", "key_lifetime", "passwords", "private")
 OTHER_SETTINGS = ("secret", "parent", "port")
 
 

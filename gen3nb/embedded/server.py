@@ -12,9 +12,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import arborist, control, fence, indexd, indexd_drs, metadata, portal, requestor, workspace
+from .access import Access, Refused
 from .faults import FaultMiddleware
 from .state import State
 from .web import Json, Mounts, Service, error_page, internal_error
+from .web import refusal as web_refusal
 
 #: Services by the prefix under which a commons has them, each with its modules; those of one prefix share it.
 OTHERS: dict[str, tuple[str, ...]] = {
@@ -22,6 +24,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
     "/job": ("sower",),
 }
 _SLASHES = re.compile("//+")
+_EXCHANGE = re.compile("/user/credentials/[^/]+/access_token/?")
 REQUEST_LINE = 4094  # what gunicorn, in front of sheepdog, takes
 
 
@@ -69,6 +72,29 @@ class RequestLine(Service):
             await Response(page, 400, media_type="text/html")(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+class TokenNeeded:
+    """Answers nobody without a token: on a machine that others use too, copies of real records lie here.
+
+    Whoever has an API key may exchange it for a token; control requests show the secret.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self.app = app
+        self.access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass, or refuse it."""
+        path: str = scope["path"]
+        if not (path.startswith("/_control/") or _EXCHANGE.fullmatch(path)):
+            shown = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+            try:
+                self.access.user_of(shown[0] if shown else None)
+            except Refused as refused:
+                await web_refusal(refused)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class Catch:
@@ -130,7 +156,10 @@ def application(state: State, shut_down: Callable[[], None] = lambda: None) -> A
     if "/job" in services:
         bare.insert(0, services["/job"])
     mounts = Mounts(services.items(), bare, portal.portal)
-    return Gate(FaultMiddleware(Catch(mounts), state.faults), state.settings.port)
+    app: ASGIApp = FaultMiddleware(Catch(mounts), state.faults)
+    if state.settings.private:
+        app = TokenNeeded(app, state.access)
+    return Gate(app, state.settings.port)
 
 
 def _service(state: State, names: tuple[str, ...]) -> Service | None:

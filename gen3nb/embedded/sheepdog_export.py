@@ -61,6 +61,12 @@ class LabelExport:
         self.project_id = project_id
         self.kind = kind
         self.plain, self.linked = titles(schemas, node, exclude_id=without_id)
+        self.properties = [name for name in self.plain if name not in ("type", "id")]
+        places = {link.name: place for place, link in enumerate(schemas.links_of(node))}
+        self.shown = [
+            (places[name], name, [title.split(".", 1)[1] for title in titles_of])
+            for name, titles_of in groupby(self.linked, lambda title: title.split(".", 1)[0])
+        ]
         targets = [link.target for link in schemas.links_of(node)]
         self.joinable = node not in targets and len(set(targets)) == len(targets)
 
@@ -143,12 +149,11 @@ class LabelExport:
         return list(product(*[links.get(name) or NOTHING for name in names]))
 
     def _merged(self, combined: list[tuple[Any, ...]]) -> Links:
-        names = {link.name: place for place, link in enumerate(self.schemas.links_of(self.node))}
         found: Links = {}
         for row in combined:
-            for name, titles_of in groupby(self.linked, lambda title: title.split(".", 1)[0]):
-                target = row[names[name]]
-                shown = _shown(target, [title.split(".", 1)[1] for title in titles_of]) if target else {}
+            for place, name, keys in self.shown:
+                target = row[place]
+                shown = _shown(target, keys) if target else {}
                 if shown:
                     found.setdefault(name, []).append(shown)
         return found
@@ -156,8 +161,8 @@ class LabelExport:
     # -- writing -------------------------------------------------------------------------------------------
 
     def _as_json(self, record: Record, links: Links) -> str:
-        found = {name: record.props.get(name) for name in self.plain if name not in ("type", "id")}
-        found = {name: value for name, value in found.items() if value is not None}
+        props = record.props
+        found = {name: props[name] for name in self.properties if props.get(name) is not None}
         found.update(links)
         if "id" in self.plain:
             found["id"] = record.id

@@ -24,6 +24,8 @@ from .schemas import Schemas, load
 CREDENTIALS = "credentials"
 LOCK = ".lock"
 GRAPH = "graph.sqlite"
+#: A folder that holds this file holds copies of real records, also at the next start.
+PRIVATE = ".private"
 
 
 class FolderRefused(Exception):
@@ -46,6 +48,8 @@ class Settings:
         What control requests must show.
     dictionary : str or None
         Folder of the data dictionary's schemas; ``None`` for the default dictionary.
+    private : bool
+        Whether every route needs a token: it holds copies of real records.
     """
 
     endpoint: str
@@ -53,6 +57,7 @@ class Settings:
     temporary: bool
     secret: str
     dictionary: str | None = None
+    private: bool = False
 
     @property
     def port(self) -> int:
@@ -149,6 +154,7 @@ def build(
     users: Mapping[str, Mapping[str, Iterable[str]]] | None = None,
     secret: str | None = None,
     passwords: Mapping[str, str] | None = None,
+    private: bool = False,
     **lifetimes: Any,
 ) -> State:
     """Put a practice commons together.
@@ -168,6 +174,8 @@ def build(
     passwords : Mapping[str, str], optional
         Passwords of services that write to the index and the metadata with basic authentication; by default
         nobody has one.
+    private : bool
+        Whether every route needs a token, from now on and whenever this folder is opened again.
     **lifetimes : Any
         ``token_lifetime`` and ``key_lifetime`` in seconds.
     """
@@ -175,7 +183,11 @@ def build(
     place, temporary = make_folder(folder)
     lock = lock_folder(place)
     try:
-        settings = Settings(endpoint, place, temporary, secret or secrets.token_urlsafe(32), dictionary)
+        if private:
+            (place / PRIVATE).touch(mode=0o600)
+        private = (place / PRIVATE).exists()
+        shown = secret or secrets.token_urlsafe(32)
+        settings = Settings(endpoint, place, temporary, shown, dictionary, private)
         access = Access(f"{endpoint}/user", users, **lifetimes)
         # a named folder may be on a network home, where SQLite's write-ahead log does not work
         graph = Graph(place / GRAPH, wal=temporary)
