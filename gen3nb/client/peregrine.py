@@ -81,7 +81,7 @@ class Peregrine:
 
     def schema(self) -> dict[str, Any]:
         """Give the result of the introspection query (``GET /api/v0/submission/getschema``)."""
-        answer = self.transport.json("GET", "/api/v0/submission/getschema", service=SERVICE, signed=False)
+        answer = self.transport.json("GET", "/api/v0/submission/getschema", service=SERVICE, signed=None)
         return answer if isinstance(answer, dict) else {}
 
     def datasets(self, nodes: Sequence[str]) -> dict[str, dict[str, int]]:

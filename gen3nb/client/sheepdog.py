@@ -111,7 +111,7 @@ class Sheepdog:
 
     def dictionary(self) -> dict[str, Any]:
         """Give the resolved schemas of all nodes (``GET /api/v0/submission/_dictionary/_all``)."""
-        answer = self.transport.json("GET", ROOT + "/_dictionary/_all", service=SERVICE, signed=False)
+        answer = self.transport.json("GET", ROOT + "/_dictionary/_all", service=SERVICE, signed=None)
         if not isinstance(answer, dict):
             raise ServiceError("the commons gave no data dictionary", service=SERVICE)
         return answer
@@ -119,7 +119,7 @@ class Sheepdog:
     def template(self, node: str, format: str = "tsv") -> str:
         """Give a node's submission template (``GET /api/v0/submission/template/{node}``)."""
         answer = self.transport.request(
-            "GET", f"{ROOT}/template{_path(node)}", service=SERVICE, params={"format": format}, signed=False
+            "GET", f"{ROOT}/template{_path(node)}", service=SERVICE, params={"format": format}, signed=None
         )
         return answer.content.decode("utf-8")
 

@@ -179,7 +179,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         stream: bool = False,
         retry: bool | None = None,
-        signed: bool = True,
+        signed: bool | None = True,
         accept: Container[int] = (),
         needs: Needs | None = None,
         timeout: float | tuple[float, float] | None = None,
@@ -198,8 +198,8 @@ class Transport:
             Leave the body to be read bit by bit; close the answer afterwards.
         retry : bool, optional
             Whether it may be sent again when it is unknown if it arrived; by default GET and HEAD only.
-        signed : bool
-            Whether to show who is asking.
+        signed : bool or None
+            Whether to show who is asking; ``None``: only where the service asks for it.
         accept : container of int
             Statuses from 400 on that are answers, not errors.
         needs : Needs, optional
@@ -236,6 +236,10 @@ class Transport:
             if status in RETRIED and (idempotent or status == 429) and again.after(retry_after(answer)):
                 logger.debug("%s %s answered %s; trying again", method, path, status)
                 answer.close()
+                continue
+            if status == 401 and signed is None and self.auth is not None:
+                answer.close()
+                signed = True
                 continue
             error = self.refused(answer, service, needs)
             if status == 401 and token is not None and not renewed and self.auth is not None:

@@ -5,16 +5,19 @@ Source service: all of them, imitated by ``python -m gen3nb.embedded`` in a proc
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gen3nb.launch import cloning
 from gen3nb.launch.faults import Faults
 from gen3nb.launch.running import Sandbox
 from gen3nb.launch.starting import Users, begin, start_server
 
 if TYPE_CHECKING:
+    from gen3nb.client.project import ProjectLike
     from gen3nb.commons import Commons
 
 __all__ = ["Faults", "Sandbox", "sandbox", "start_server"]
@@ -30,6 +33,8 @@ def sandbox(
     token_lifetime: int = 1800,
     key_lifetime: int = 30 * 86400,
     port: int = 0,
+    clone: Commons | None = None,
+    project: ProjectLike | list[ProjectLike] | None = None,
 ) -> Commons:
     """Start a practice commons on this machine, and connect to it as its admin.
 
@@ -55,6 +60,11 @@ def sandbox(
         Seconds that access tokens (half an hour) and API keys (30 days) live.
     port : int
         The port; by default any that is free.
+    clone : Commons, optional
+        Copy projects of this commons, with its dictionary. Every route then needs a token, since other users
+        of this machine could reach real records otherwise; files are not copied.
+    project : str, pair, ProjectId or list of these, optional
+        Which projects to copy; with ``clone`` only.
 
     Returns
     -------
@@ -67,30 +77,46 @@ def sandbox(
         If the packages of the extra ``sandbox`` are not installed.
     Gen3Error
         If the server cannot start; the message has its reason.
+    NotFound, PermissionDenied
+        If there is no such project to copy, or you may not read it.
     """
-    starting = begin(
-        folder,
-        users=users,
-        dictionary=dictionary,
-        token_lifetime=token_lifetime,
-        key_lifetime=key_lifetime,
-        port=port,
-    )
+    copied = cloning.projects_of(clone, project)
+    with contextlib.ExitStack() as held:
+        if dictionary is None and clone is not None:
+            dictionary = held.enter_context(cloning.dictionary_of(clone))
+        server = _started(
+            folder,
+            users=users,
+            dictionary=dictionary if dictionary is not None else cloning.kept_dictionary(folder),
+            token_lifetime=token_lifetime,
+            key_lifetime=key_lifetime,
+            port=port,
+            private=clone is not None,
+        )
+        try:
+            commons = server.as_user("admin")
+            commons.sandbox = server
+            if clone is not None:
+                if folder is not None and dictionary is not None:
+                    cloning.keep_dictionary(dictionary, server.folder)
+                cloning.clone_projects(clone, commons, copied)
+            if demo:
+                import_module("gen3nb.demo").load(commons)
+            for fault in faults:
+                server.faults.add(**fault)
+        except BaseException:
+            server.close()
+            raise
+    return commons
+
+
+def _started(folder: str | os.PathLike[str] | None, **options: Any) -> Sandbox:
+    """Start a server, and meanwhile load what a connection needs."""
+    starting = begin(folder, **options)
     try:
         import_module("gen3nb.client.auth")  # takes as long as the server: let both go on at once
         import_module("gen3nb.commons")
     except BaseException:
         starting.stop()
         raise
-    server = starting.wait()
-    try:
-        commons = server.as_user("admin")
-        commons.sandbox = server
-        if demo:
-            import_module("gen3nb.demo").load(commons)
-        for fault in faults:
-            server.faults.add(**fault)
-    except BaseException:
-        server.close()
-        raise
-    return commons
+    return starting.wait()

@@ -30,6 +30,7 @@ def start_server(
     key_lifetime: int = 30 * 86400,
     port: int = 0,
     passwords: Mapping[str, str] | None = None,
+    private: bool = False,
     timeout: float = 60,
 ) -> Sandbox:
     """Start the server of a practice commons, without connecting to it.
@@ -49,6 +50,8 @@ def start_server(
         The port; by default any that is free.
     passwords : Mapping, optional
         Basic authentication for services that write to the index, user to password; by default there is none.
+    private : bool
+        Whether every route needs a token, for copies of real records.
     timeout : float
         Seconds to wait for it.
 
@@ -71,6 +74,7 @@ def start_server(
         key_lifetime=key_lifetime,
         port=port,
         passwords=passwords,
+        private=private,
     ).wait(timeout)
 
 
@@ -123,6 +127,7 @@ def begin(
     key_lifetime: int = 30 * 86400,
     port: int = 0,
     passwords: Mapping[str, str] | None = None,
+    private: bool = False,
 ) -> Starting:
     """Start the server process, as :func:`start_server`, without waiting for it."""
     for module in ("starlette", "uvicorn", "jwt", "cryptography", "yaml"):
@@ -142,6 +147,7 @@ def begin(
             "token_lifetime": int(token_lifetime),
             "key_lifetime": int(key_lifetime),
             "passwords": dict(passwords or {}),
+            "private": private,
         }
     )
 
