@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     import os
     import threading
+    from pathlib import Path
 
+    import dask.dataframe as dd
     import pandas as pd
 
     from gen3nb.client.peregrine import Peregrine
@@ -71,6 +73,7 @@ class Verbs(ABC):
 
         return query(self, text, variables)
 
+    @overload
     def read(
         self,
         node: str,
@@ -82,15 +85,56 @@ class Verbs(ABC):
         with_: str | Iterable[str] | Mapping[str, Any] | None = None,
         per: str | None = None,
         progress: Progress = True,
-    ) -> pd.DataFrame:
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def read(
+        self,
+        node: str,
+        *,
+        project: ProjectLike | None = None,
+        columns: Iterable[str] | None = None,
+        progress: Progress = True,
+        partitions: int,
+        folder: str | Path | None = None,
+    ) -> dd.DataFrame: ...
+
+    def read(
+        self,
+        node: str,
+        *,
+        project: ProjectLike | None = None,
+        ids: Iterable[str] | None = None,
+        columns: Iterable[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        with_: str | Iterable[str] | Mapping[str, Any] | None = None,
+        per: str | None = None,
+        progress: Progress = True,
+        partitions: int | None = None,
+        folder: str | Path | None = None,
+    ) -> pd.DataFrame | dd.DataFrame:
         """Read every record of a node, typed by the dictionary (sheepdog, ``GET {P}/{Q}/export``).
 
-        See ``gen3nb.frames.reading.read``, which does it.
+        See ``gen3nb.frames.reading.read``, which does it. With ``partitions=`` the records go to so many
+        Parquet files, in ``folder`` or a temporary one, and come back as a Dask DataFrame: see
+        ``gen3nb.frames.partitions.read_partitions``.
         """
         from gen3nb.frames.reading import read
 
-        options = {"ids": ids, "columns": columns, "where": where, "with_": with_, "per": per}
-        return read(self, node, project=project, progress=progress, **_given(options))
+        options = _given({"ids": ids, "columns": columns, "where": where, "with_": with_, "per": per})
+        if partitions is None and folder is None:
+            return read(self, node, project=project, progress=progress, **options)
+        from gen3nb.frames.partitions import read_partitions
+
+        return read_partitions(
+            self,
+            node,
+            project=project,
+            progress=progress,
+            partitions=1 if partitions is None else partitions,
+            folder=folder,
+            **options,
+        )
 
     def select(
         self,

@@ -12,7 +12,7 @@ import pandas as pd
 
 from gen3nb.dictionary import Link, Node, Property
 
-__all__ = ["Builder", "as_text", "builder_of", "object_array", "plain", "property_builder"]
+__all__ = ["Builder", "as_text", "builder_of", "object_array", "plain", "property_builder", "short"]
 
 _INT64 = range(-(2**63), 2**63)
 
@@ -209,16 +209,14 @@ class _Scalars(Builder):
         return type(chunks[0])._concat_same_type(chunks) if len(chunks) > 1 else chunks[0]
 
 
+def short(value: Any) -> Any:
+    """Give a whole float as a whole number, as the services write it; else the value as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+
+
 def _short(chunk: Any) -> list[Any]:
-    """Give the values of a typed chunk as Python's, whole floats as whole numbers, as the services do."""
-    return [
-        None
-        if value is pd.NA
-        else int(value)
-        if isinstance(value, float) and value.is_integer() and abs(value) < 2**53
-        else value
-        for value in chunk.astype(object)
-    ]
+    """Give the values of a typed chunk as Python's."""
+    return [None if value is pd.NA else short(value) for value in chunk.astype(object)]
 
 
 def _float_holds(value: int) -> bool:

@@ -24,7 +24,18 @@ from gen3nb.frames.sinks import Records
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectLike
 
-__all__ = ["concat", "facts", "look_up", "read", "read_raw", "stored_records"]
+__all__ = [
+    "concat",
+    "facts",
+    "is_own",
+    "look_up",
+    "never_exported",
+    "read",
+    "read_raw",
+    "readable_projects",
+    "stored_records",
+    "wanted_columns",
+]
 
 _PER_LOOK_UP = 1_000
 
@@ -97,8 +108,8 @@ def read(
             connection, node, project=project, ids=ids, columns=columns, where=where, with_=with_, per=per,
             progress=progress,
         )  # fmt: skip
-    wanted = _columns(connection, kind, columns)
-    if where or any(not _own(kind, name) for name in wanted) or _never_exported(kind):
+    wanted = wanted_columns(connection, kind, columns)
+    if where or any(not is_own(kind, name) for name in wanted) or never_exported(kind):
         from gen3nb.frames.selection import Selection
 
         asked = None if columns is None else wanted
@@ -110,7 +121,8 @@ def read(
     return read_raw(connection, kind, project, ids=ids, columns=wanted, progress=progress)
 
 
-def _columns(connection: Connection, node: Node, columns: Iterable[str] | None) -> list[str]:
+def wanted_columns(connection: Connection, node: Node, columns: Iterable[str] | None) -> list[str]:
+    """Give the columns to read, each of which the dictionary has to know."""
     if columns is None:
         return read_columns(node)
     names = [columns] if isinstance(columns, str) else list(dict.fromkeys(columns))
@@ -119,11 +131,12 @@ def _columns(connection: Connection, node: Node, columns: Iterable[str] | None) 
     return names
 
 
-def _own(node: Node, name: str) -> bool:
+def is_own(node: Node, name: str) -> bool:
+    """Say whether a column is of the node itself, or of one of its links."""
     return "." not in name or link_of(node, name) is not None
 
 
-def _never_exported(node: Node) -> bool:
+def never_exported(node: Node) -> bool:
     """Say whether the export does not know a node: it answers with an error for these two."""
     return node.name in {"program", "project"}
 
@@ -154,7 +167,7 @@ def read_raw(
     pandas.DataFrame
     """
     needed = list(dict.fromkeys(["id", *columns]))
-    projects = _projects(connection, node, project)
+    projects = readable_projects(connection, node, project)
     with report(progress, None, f"Reading {node.name}") as meter:
         if ids is not None:
             frame = _some(connection, node, project, list(ids), needed, meter)
@@ -207,7 +220,7 @@ def facts(connection: Connection, node: Node, project: ProjectId | None) -> dict
     }
 
 
-def _projects(connection: Connection, node: Node, project: ProjectLike | None) -> list[ProjectId]:
+def readable_projects(connection: Connection, node: Node, project: ProjectLike | None) -> list[ProjectId]:
     """Give the projects to read; without one named, all that show records of the node to the user."""
     if project is not None:
         return [connection.project_id(project)]
