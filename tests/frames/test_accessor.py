@@ -204,3 +204,56 @@ def test_an_empty_frame(alone: Commons) -> None:
     assert frame.gen3.submit().ok
     assert len(frame.gen3.summary()) == len(frame.columns)
     assert len(frame.gen3.summary(by="primary_site")) == 1
+
+
+def test_text_is_typed_by_every_verb(alone: Commons, project: str, tmp_path: Path) -> None:
+    """A bare ``read_tsv`` frame holds text; all ways to a commons read it by the dictionary."""
+    case = pd.DataFrame({"submitter_id": ["typed-c"], "experiments.submitter_id": ["exp"]})
+    assert alone.submit({"case": case}, project=project, progress=False).ok
+    path = tmp_path / "diagnosis.tsv"
+    head = "submitter_id\tcases.submitter_id\tage_at_diagnosis\tlymph_nodes_positive"
+    given = {name: prop for name, prop in alone.dictionary["diagnosis"].properties.items() if prop.required}
+    needed = {
+        name: (prop.enum or ("1" if "number" in prop.types else "x",))[0]
+        for name, prop in given.items()
+        if not prop.system and name not in {"type", "submitter_id", "age_at_diagnosis"}
+    }
+    path.write_text(
+        "\t".join([head, *needed])
+        + "\n"
+        + "\t".join(["d", "typed-c", "1500.5", "3", *map(str, needed.values())])
+        + "\n"
+    )
+    frame = read_tsv(path)
+    assert frame["lymph_nodes_positive"].tolist() == ["3"]
+    assert alone.validate(frame, "diagnosis", project=project, progress=False).ok
+    assert frame.gen3.validate("diagnosis", project=project, progress=False).ok
+    assert alone.diff(frame, "diagnosis", project=project, progress=False).counts["new"] == 1
+    assert alone.submit({"diagnosis": frame}, project=project, progress=False).counts["created"] == 1
+    assert alone.diff(frame, "diagnosis", project=project, progress=False).counts["unchanged"] == 1
+    assert frame.gen3.diff("diagnosis", project=project, progress=False).counts["unchanged"] == 1
+    stored = alone.read("diagnosis", project=project, progress=False)
+    assert stored["lymph_nodes_positive"].tolist() == [3]
+    assert frame["lymph_nodes_positive"].tolist() == ["3"]
+    assert alone.delete(frame, "diagnosis", project=project, progress=False).ok
+
+
+def test_what_looks_personal_is_said_unless_told_not_to(alone: Commons, project: str) -> None:
+    frame = pd.DataFrame(
+        {"submitter_id": ["MRN-1234567", "MRN-1234568"], "experiments.submitter_id": "exp"}
+    ).gen3.tag(node="case", project=project)
+
+    def notes(report: object) -> str:
+        return " ".join(report.notes)  # type: ignore[attr-defined]
+
+    assert "record numbers" in notes(frame.gen3.validate(progress=False))
+    assert "record numbers" not in notes(frame.gen3.validate(privacy=False, progress=False))
+    assert "record numbers" in notes(alone.validate(frame, "case", project=project, progress=False))
+    assert "record numbers" not in notes(
+        alone.validate(frame, "case", project=project, privacy=False, progress=False)
+    )
+    tried = frame.gen3.submit(dry_run=True, progress=False)
+    assert "record numbers" in tried._repr_html_()
+    assert (
+        "record numbers" not in frame.gen3.submit(dry_run=True, privacy=False, progress=False)._repr_html_()
+    )
