@@ -183,10 +183,13 @@ def _clean_marks(sheet: Any) -> None:
     for row in sheet.iter_rows():
         for cell in row:
             said = cell.comment
-            if said is None or not (said.author == AUTHOR or _BELOW in said.text):
+            if said is None:
+                continue
+            _sized(said)  # openpyxl does not read how large they were
+            if said.author != AUTHOR and _BELOW not in said.text:
                 continue
             theirs = "" if said.author == AUTHOR else said.text.partition(_BELOW)[0]
-            cell.comment = Comment(theirs, said.author) if theirs else None
+            cell.comment = _sized(Comment(theirs, said.author)) if theirs else None
             if str(cell.fill.fgColor.rgb)[-6:] in {RED, YELLOW}:
                 cell.fill = PatternFill()
 
@@ -269,9 +272,16 @@ def _say(cell: Any, words: str) -> None:
     ours = _clean(words)[:_LONGEST_COMMENT]
     theirs = cell.comment
     if theirs is not None:
-        cell.comment = Comment(f"{theirs.text}{_BELOW}{ours}", theirs.author, height=200, width=320)
+        cell.comment = _sized(Comment(f"{theirs.text}{_BELOW}{ours}", theirs.author))
     else:
-        cell.comment = Comment(ours, AUTHOR, width=320)
+        cell.comment = _sized(Comment(ours, AUTHOR))
+
+
+def _sized(comment: Any) -> Any:
+    """Make a comment as large as its text needs."""
+    comment.width = 320
+    comment.height = min(40 + 18 * (len(comment.text) // 44 + comment.text.count("\n")), 420)
+    return comment
 
 
 def _add_list(book: Any, reports: Sequence[ValidationReport], sheets: Sequence[Any]) -> None:
