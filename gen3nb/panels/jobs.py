@@ -42,12 +42,15 @@ class Job:
     ----------
     stop : threading.Event
         Set when the user presses Cancel.
+    keeps : bool
+        Whether what the work gives is shown although Cancel was pressed: what was sent by then.
     """
 
     def __init__(
         self, panel: Host, label: str, work: Callable[[Job], Any], done: Callable[[Any], None]
     ) -> None:
         self.stop = threading.Event()
+        self.keeps = False
         self.label = label
         self._panel = panel
         self._work = work
@@ -63,7 +66,7 @@ class Job:
         self.tell(done, total, label)
 
     def tell(self, done: int, total: int | None, label: str) -> None:
-        """Show progress; for work that watches ``stop`` itself."""
+        """Show progress; for work that watches ``stop`` itself and says how far it came."""
         now = time.monotonic()
         if now - self._drawn >= _REFRESH or done == total:
             self._drawn = now
@@ -73,6 +76,10 @@ class Job:
         panel = self._panel
         try:
             result = self._work(self)
+            if self.stop.is_set() and not self.keeps:
+                if hasattr(result, "close"):  # a connection that nobody waits for any more
+                    result.close()
+                raise Stopped
         except Stopped:
             panel.end(self)
             panel.say("i", "<b>Cancelled.</b> Nothing was changed. Your choices are kept.")

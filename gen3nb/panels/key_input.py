@@ -41,7 +41,7 @@ class KeyInput(anywidget.AnyWidget):  # type: ignore[misc] # anywidget has no ty
     @property
     def given(self) -> bool:
         """Whether there is a key or a path to use."""
-        return bool(self._key or self.path)
+        return self._key is not None or bool(self.path)
 
     def take(self) -> str | dict[str, Any]:
         """Give what came in, for ``gen3nb.connect(credentials=…)``, and forget a key.
@@ -56,6 +56,11 @@ class KeyInput(anywidget.AnyWidget):  # type: ignore[misc] # anywidget has no ty
         content, self._key = self._key, None
         self.send({"kind": "clear"})
         stripped = content.strip()
+        if not stripped:
+            raise ProfileError(
+                f"{self.name} is empty, so it is no API key file: download a fresh one from the commons' "
+                "profile page"
+            )
         if not stripped.startswith("{"):
             return {"api_key": Secret(stripped)}
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from ipywidgets import Dropdown, VBox
@@ -60,6 +60,7 @@ class Mapping:
 
     def __init__(self, frame: pd.DataFrame, node: Node, changed: Callable[[], None]) -> None:
         self._frame, self._node = frame, node
+        self._labels = {str(name): name for name in frame.columns}  # 2020 is a number in many a frame
         known = [*node.columns, "id"]
         self.same = [str(name) for name in frame.columns if str(name) in known]
         free = [name for name in known if name not in self.same and name != "id"]
@@ -94,14 +95,16 @@ class Mapping:
         self.box.add_class("g3-map")
 
     @property
-    def renamed(self) -> dict[str, str]:
-        """Which columns get another name."""
-        return {name: str(choice.value) for name, choice in self.choices.items() if choice.value}
+    def renamed(self) -> dict[Any, str]:
+        """Which columns get another name, by their labels in the frame."""
+        return {
+            self._labels[name]: str(choice.value) for name, choice in self.choices.items() if choice.value
+        }
 
     @property
-    def dropped(self) -> list[str]:
-        """Which columns are not sent."""
-        return [name for name, choice in self.choices.items() if not choice.value]
+    def dropped(self) -> list[Any]:
+        """Which columns are not sent, by their labels in the frame."""
+        return [self._labels[name] for name, choice in self.choices.items() if not choice.value]
 
     @property
     def words(self) -> str:

@@ -96,8 +96,17 @@ class Source:
         Raises
         ------
         ValidationError
-            There are none, or two columns have one name.
+            There are none, two columns have one name, or columns have several lines of names.
         """
+        if not isinstance(frame, pd.DataFrame):
+            raise ValidationError(
+                f"rows come in a DataFrame, not in {type(frame).__name__!r}: give a file by its path, in "
+                "the field below"
+            )
+        if frame.columns.nlevels > 1:
+            raise ValidationError(
+                f"{words or name} has {frame.columns.nlevels} lines of column names: give each column one"
+            )
         if not len(frame) or not frame.shape[1]:
             raise ValidationError(f"{words or name} has no rows: nothing to submit")
         twice = [str(column) for column in frame.columns[frame.columns.duplicated()]]

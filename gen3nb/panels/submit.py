@@ -175,6 +175,7 @@ class Submit(SubmitForm):
         commons, frame, project, node = self._ready()
 
         def work(job: Job) -> SubmissionReport:
+            job.keeps = True
             return commons.submit(
                 {node: frame}, project=project, progress=lambda *told: job.tell(*told), stop=job.stop
             )

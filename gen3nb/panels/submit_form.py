@@ -67,17 +67,26 @@ class SubmitForm(Panel):
             if name not in ("program", "project") and dictionary[name].submittable
         }
         self._following = False
-        self.project.options = projects_of(commons)
+        names = projects_of(commons)
+        self.project.options = [("choose…", ""), *((name, name) for name in names)]
+        self.project.value = names[0] if len(names) == 1 else ""
         self.node.options = [("choose…", ""), *((name, name) for name in self._nodes)]
-        if project is not None:
-            self.project.value = str(commons.project_id(project))
-        if node is not None:
-            self.node.value = dictionary[node].name
         self._following = True
+        self._draw()  # what is given may be wrong: then the form is there to choose again
+        if project is not None:
+            self.project.value = self._one_of(self.project, str(commons.project_id(project)))
+        if node is not None:
+            self.node.value = self._one_of(self.node, dictionary[node].name)
         if frame is not None:
             self.source.take(frame, "rows")
-        else:
-            self._draw()
+
+    @staticmethod
+    def _one_of(field: Dropdown, name: str) -> str:
+        if name not in [value for _, value in field.options]:
+            raise Gen3Error(
+                f"{name} is not open to you to submit to: choose another {field.description.lower()}"
+            )
+        return name
 
     def _connected(self) -> Commons:
         if self.commons is None or self.commons.closed:
@@ -92,7 +101,7 @@ class SubmitForm(Panel):
         self._following = False
         if self._given[2] is None:
             self.node.value = guess_node(frame, self._nodes, origin.node)
-        if self._given[1] is None and origin.project in self.project.options:
+        if self._given[1] is None and origin.project in [value for _, value in self.project.options]:
             self.project.value = origin.project
         self._following = True
         self._target_chosen()

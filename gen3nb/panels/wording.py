@@ -38,7 +38,9 @@ def _parted(message: str) -> tuple[str, str]:
         default=len(message),
     )
     first, rest = message[:cut], message[cut:]
-    first = first[:1].upper() + first[1:]
+    opening = first.split(" ", 1)[0]
+    if opening.isalpha():  # not the name of a file or a property
+        first = first[:1].upper() + first[1:]
     if rest.startswith(": "):
         return first + ":", rest[1:]
     return first, rest if rest.endswith((".", "?", "!", "")) else rest + "."

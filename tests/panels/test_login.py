@@ -166,3 +166,15 @@ def test_importing_gen3nb_loads_no_widgets() -> None:
 def test_no_widget_holds_the_name_of_a_key() -> None:
     assert issubclass(KeyInput, Widget)
     assert not {"path", "key", "text", "value"} & set(KeyInput.class_trait_names(sync=True))
+
+
+def test_an_empty_key_file_connects_to_nothing_else(commons: Commons) -> None:
+    login = Login(commons)
+    login._form()
+    drop(login.key, " \n", "credentials.json")
+    press(login)
+    assert "credentials.json is empty" in login.message
+    drop(login.key, "", "credentials.json")
+    assert login.key.given
+    press(login)
+    assert "credentials.json is empty" in login.message

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gen3nb.errors import PermissionDenied, Unavailable
+from gen3nb.errors import Gen3Error, PermissionDenied, Unavailable
 from gen3nb.panels import Export, Login, Query, Submit
 from gen3nb.panels.base import Panel
 from gen3nb.panels.code import call, graphql_html, literal, python_html
 from gen3nb.panels.style import badge, code, escape, says, table
+from gen3nb.panels.wording import sentence
 
 if TYPE_CHECKING:
     from gen3nb import Commons
@@ -129,3 +130,31 @@ def test_every_field_has_a_label(commons: Commons, trial: str) -> None:
                 seen += 1
                 assert one.description, one
     assert seen > 20
+
+
+def test_what_comes_after_cancel_is_not_shown(commons: Commons) -> None:
+    panel = Panel(commons)
+    begun, go, shown, closed = threading.Event(), threading.Event(), [], []
+
+    class Connection:
+        def close(self) -> None:
+            closed.append(True)
+
+    def work(job: Any) -> Any:  # like connecting: it looks at nothing on its way
+        begun.set()
+        go.wait(10)
+        return Connection()
+
+    panel.start("Connecting", work, shown.append)
+    assert begun.wait(10)
+    panel.cancel.click()
+    go.set()
+    panel.wait(30)
+    assert not shown
+    assert closed == [True]
+    assert "Cancelled" in panel.message
+
+
+def test_names_of_files_stay_as_they_are() -> None:
+    assert "<b>a.tsv is empty: " in sentence(Gen3Error("a.tsv is empty: there is not even a header."))
+    assert sentence(Gen3Error("choose a node first")) == "<b>Choose a node first</b>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -238,3 +238,45 @@ def test_real_patients(commons: Commons, trial: str) -> None:
     assert panel.check_report is not None, panel.message
     assert panel.check_report.counts["unchanged"] == trial_data.PATIENTS, str(panel.check_report)
     assert panel.submit.disabled
+
+
+def test_the_only_project_is_chosen_else_one_is_asked_for(
+    commons: Commons, cases: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = demographics()
+    panel = Submit(commons, frame, node="demographic")
+    assert panel.project.value == ""
+    assert panel.project.options[0] == ("choose…", "")
+    assert panel.check.disabled
+    monkeypatch.setattr("gen3nb.panels.submit_form.projects_of", lambda _: [cases])
+    panel = Submit(commons, frame, node="demographic")
+    assert panel.project.value == cases
+    assert press(panel, "check").check_report is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"project": "TEST-nowhere"}, "no project"),
+        ({"node": "cas"}, "no node"),
+        ({"frame": pd.DataFrame()}, "no rows"),
+        ({"frame": "people.tsv"}, "not in &#x27;str&#x27;"),
+        ({"frame": pd.DataFrame([[1, 2]], columns=[["a", "a"], ["b", "c"]])}, "2 lines of column names"),
+    ],
+)
+def test_a_wrong_start_leaves_the_form(commons: Commons, options: dict[str, Any], said: str) -> None:
+    panel = Submit(commons, **options)
+    assert said in panel.message
+    assert "Something went wrong" not in panel.message
+    assert panel.source.box in panel.body.children
+
+
+def test_columns_without_a_text_for_a_name_are_sent_too(commons: Commons, cases: str) -> None:
+    frame = demographics().rename(columns={"year_of_birth": 1}).assign(x=1).rename(columns={"x": 2020})
+    panel = Submit(commons, frame, project=cases, node="demographic")
+    panel.mapping.choices["1"].value = "year_of_birth"
+    assert list(panel.frame.columns) == list(demographics().columns)
+    assert "drop(columns=[2020])" in panel.code
+    assert '{1: "year_of_birth"}' in panel.code
+    press(press(panel, "check"), "submit")
+    assert panel.report.counts["created"] == 6
