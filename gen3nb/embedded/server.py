@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import arborist, control, fence, indexd, indexd_drs, metadata, portal, requestor, workspace
 from .access import Access, Refused
+from .bodies import Bodies, TooLarge
 from .faults import FaultMiddleware
 from .state import State
 from .web import Json, Mounts, Service, error_page, internal_error
@@ -47,13 +48,24 @@ class Gate:
         refusal: Response | None = None
         if len(hosts) != 1 or hosts[0] not in self.names:
             refusal = PlainTextResponse("This server is 127.0.0.1 or localhost, with its port.\n", 400)
-        elif any(name == b"origin" for name, _ in scope["headers"]):
+        elif any(name == b"origin" for name, _ in scope["headers"]) or _of_a_page(scope):
             refusal = PlainTextResponse("This server does not answer pages in a browser.\n", 403)
         if refusal is not None:
             await refusal(scope, receive, send)
         else:
             path = _SLASHES.sub("/", scope["path"])  # as the proxy of a commons does
             await self.app({**scope, "path": path, "bare": self.names[hosts[0]]}, receive, send)
+
+
+def _of_a_page(scope: Scope) -> bool:
+    """Say whether a browser fetches this for a page of another site: a picture, a script, a frame.
+
+    Such requests have no ``Origin``. What a person opens by a link or by typing the address is let in.
+    """
+    facts = dict(scope["headers"])
+    if facts.get(b"sec-fetch-site", b"none") in (b"none", b"same-origin"):
+        return False
+    return facts.get(b"sec-fetch-mode") != b"navigate" or facts.get(b"sec-fetch-dest") != b"document"
 
 
 class RequestLine(Service):
@@ -114,6 +126,8 @@ class Catch:
 
         try:
             await self.app(scope, receive, watched)
+        except TooLarge:
+            raise
         except Exception:  # whatever it is: the server goes on, and who asked gets an answer
             if started:
                 raise  # too late for an answer: uvicorn logs it and cuts the connection
@@ -159,7 +173,7 @@ def application(state: State, shut_down: Callable[[], None] = lambda: None) -> A
     app: ASGIApp = FaultMiddleware(Catch(mounts), state.faults)
     if state.settings.private:
         app = TokenNeeded(app, state.access)
-    return Gate(app, state.settings.port)
+    return Gate(Bodies(app, state), state.settings.port)
 
 
 def _service(state: State, names: tuple[str, ...]) -> Service | None:

@@ -119,7 +119,15 @@ def base_of(request: Request) -> str:
 
 
 def attachment(name: str) -> dict[str, str]:
-    """Return the header that names a file."""
+    """Return the header that names a file.
+
+    Raises
+    ------
+    PageError
+        If a header cannot hold the name.
+    """
+    if not name.isprintable() or not all(ord(letter) < 256 for letter in name):
+        raise PageError
     return {"content-disposition": f"attachment; filename={name}"}
 
 
