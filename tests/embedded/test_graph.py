@@ -64,3 +64,23 @@ def test_spellings_that_are_one(one, other):
 @pytest.mark.parametrize(("one", "other"), [("straße", "strasse"), ("é", "e\u0301"), ("a ", "a"), ("İ", "ı")])
 def test_spellings_that_are_two(one, other):
     assert fold(one) != fold(other)
+
+
+def test_unordered_reads_need_no_sorting(graph):
+    for place in ("type = 'case'", "type = 'case' AND project_id = 'P-Q'"):
+        plan = graph.query(f"EXPLAIN QUERY PLAN SELECT id FROM node WHERE {place} ORDER BY seq LIMIT 10")
+        assert [step[3] for step in plan if "TEMP B-TREE" in step[3]] == []
+        assert "USING INDEX" in plan[0][3]
+
+
+def test_after_closing_nothing_holds_the_file(tmp_path):
+    graph = Graph(tmp_path / "graph.sqlite")
+    other = threading.Thread(target=graph.query, args=("SELECT 1",))
+    other.start()
+    other.join()
+    graph.close()
+    assert [path.name for path in tmp_path.iterdir()] == [
+        "graph.sqlite"
+    ]  # the log is gone with its last user
+    assert graph.query("SELECT count(*) FROM node") == [(0,)]  # and it opens again
+    graph.close()

@@ -88,6 +88,20 @@ def test_updates_merge_null_clears_and_empty_text_stays(hand):
     assert hand.stored("case")["a"]["primary_site"] == ""
 
 
+def test_a_null_that_was_given_is_sorted_otherwise_than_what_is_absent(hand):
+    hand.put(case("a", primary_site="Lung"), case("absent"), case("given", primary_site=None))
+    hand.put(case("cleared", primary_site="Skin"))
+    hand.put(case("cleared", primary_site=None))
+    query = (
+        '{case(project_id: "%s", order_by_asc: "primary_site", first: 0) {submitter_id}}' % hand.project_id
+    )
+    answer = hand.call("POST", "/graphql", json={"query": query}).json()
+    names = [one["submitter_id"] for one in answer["data"]["case"]]
+    assert (set(names[:2]), names[2:]) == ({"given", "cleared"}, ["a", "absent"])
+    exported = hand.here("GET", "/export", params={"node_label": "case", "format": "json"}).json()["data"]
+    assert [one["submitter_id"] for one in exported if "primary_site" in one] == ["a"]
+
+
 def test_an_unchanged_update_moves_no_date_and_a_change_does(hand):
     hand.put(case("a", primary_site="x"))
     before = hand.stored("case")["a"]
