@@ -24,7 +24,7 @@ _LONGEST_TITLE, _SHOWN_VALUES = 31, 12
 REQUIRED_FILL, LINK_FILL, OPTIONAL_FILL = "F9CB9C", "BDD7EE", "E7E6E6"
 _LEGEND = (
     (REQUIRED_FILL, "Orange: required. Every row needs a value here."),
-    (LINK_FILL, "Blue: a link. Give the submitter_id of the record that this row belongs to."),
+    (LINK_FILL, "Blue: a link to another record, by its submitter_id. Its note says whether it is needed."),
     (OPTIONAL_FILL, "Grey: may stay empty."),
 )
 _STEPS = (

@@ -23,7 +23,7 @@ from gen3nb.dictionary.sheets import (
 from gen3nb.dictionary.workbook import sheet_title
 from gen3nb.errors import ValidationError
 from gen3nb.frames.cells import RawSheet, open_book, with_masks_kept
-from gen3nb.frames.codec import plain_columns
+from gen3nb.frames.codec import is_missing, plain_columns
 from gen3nb.frames.findings import SERVICE, Problem
 from gen3nb.frames.origin import ROWS_OF_A_FILE, origin_of, row_numbers
 from gen3nb.frames.workbooks import fingerprint
@@ -139,7 +139,7 @@ def _same_rows(report: ValidationReport, sheet: RawSheet) -> bool:
     for number, key in zip(numbers, keys, strict=True):
         row = stored[number]
         held = row[at] if len(row) > at else None
-        given = None if key is None or key != key else str(key)
+        given = None if is_missing(key) else str(key)
         if held is not None and given is not None and held.strip().casefold() != given.strip().casefold():
             return False
     return True
@@ -321,7 +321,7 @@ def _words(problem: Problem) -> str:
 
 def _put(cell: Any, value: Any) -> Any:
     """Write a value as it is; text stays text, also where it begins like a formula."""
-    if value is None or value != value:
+    if is_missing(value):
         return cell
     if hasattr(value, "item") and not isinstance(value, list | tuple | set):
         value = value.item() if getattr(value, "size", 1) == 1 else value.tolist()

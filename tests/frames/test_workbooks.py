@@ -445,6 +445,21 @@ def test_rows_that_are_no_longer_the_workbooks_are_written_anew(default: Diction
     assert list(read_quietly(tmp_path / "marked.xlsx", default).index) == list(frame.index)
 
 
+def test_missing_cells_of_any_kind_stay_empty(default: Dictionary, tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "submitter_id": pd.array(["d1", None], dtype="string"),
+            "gender": pd.Series(["F", None], dtype=object),
+            "year_of_birth": pd.array([1950, None], dtype="Float64"),
+            "year_of_death": [float("nan"), 2000.0],
+        }
+    )
+    report = validate(frame, "demographic", dictionary=default, progress=False)
+    sheet = openpyxl.load_workbook(report.to_excel(tmp_path / "m.xlsx"))["demographic"]
+    rows = [[cell.value for cell in row][:4] for row in sheet.iter_rows(min_row=2)]
+    assert rows == [["d1", "F", 1950, None], [None, None, None, 2000]]
+
+
 # --- through LibreOffice -------------------------------------------------------------------------------
 
 
