@@ -93,9 +93,10 @@ def test_a_null_that_was_given_is_sorted_otherwise_than_what_is_absent(hand):
     hand.put(case("cleared", primary_site="Skin"))
     hand.put(case("cleared", primary_site=None))
     query = (
-        '{case(project_id: "%s", order_by_asc: "primary_site", first: 0) {submitter_id}}' % hand.project_id
+        'query ($p: [String]) {case(project_id: $p, order_by_asc: "primary_site", first: 0) {submitter_id}}'
     )
-    answer = hand.call("POST", "/graphql", json={"query": query}).json()
+    body = {"query": query, "variables": {"p": [hand.project_id]}}
+    answer = hand.call("POST", "/graphql", json=body).json()
     names = [one["submitter_id"] for one in answer["data"]["case"]]
     assert (set(names[:2]), names[2:]) == ({"given", "cleared"}, ["a", "absent"])
     exported = hand.here("GET", "/export", params={"node_label": "case", "format": "json"}).json()["data"]
