@@ -176,6 +176,17 @@ class Panel(VBox):  # type: ignore[misc] # ipywidgets has no types
         """Call a function when a widget's value changes; its errors are shown."""
         widget.observe(lambda _: self.guard(function), trait)
 
+    def begin(self) -> None:
+        """Build the panel, or say why that failed, with the next step."""
+        try:
+            self._build() if self.commons is not None else self._not_connected()
+        except Exception as error:  # nobody else would see it
+            self.fail(error, self._begin_again)
+
+    def _begin_again(self) -> None:
+        self.quiet()
+        self.begin()
+
     def guard(self, function: Callable[[], None]) -> None:
         """Run a handler: ipywidgets would hide its errors, so they are shown here."""
         try:

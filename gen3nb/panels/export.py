@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,7 +87,7 @@ class Export(Panel):
             (self.as_frames, "value"),
         ):
             self.when(widget, trait, self._changed)
-        self.guard(self._build if self.commons is not None else self._not_connected)
+        self.begin()
 
     def _build(self) -> None:
         commons = self._open()
@@ -217,9 +218,9 @@ class Export(Panel):
         )
         self.after.children = (self.keep.box,) if report.frames else ()
 
-    def fail(self, error: BaseException, retry: object = None) -> None:
+    def fail(self, error: BaseException, retry: Callable[[], None] | None = None) -> None:
         """Show an error; where a file is in the way, offer to replace it."""
-        super().fail(error)
+        super().fail(error, retry)
         if getattr(error, "exists", False):
             over = button("Replace it")
             self.on(over, lambda: self._run(replace=True))

@@ -76,9 +76,12 @@ class Login(Panel):
         self.on(self._all, lambda: self._show_identity(everything=True))
         self.when(self.profile, "value", self._chosen)
         self.key.on_given(lambda: self.guard(self._write_code))
-        self.guard(self._build)
+        self.begin()
 
     # not connected
+
+    def _not_connected(self) -> None:
+        self._form()
 
     def _build(self) -> None:
         if self.commons is not None and not self.commons.closed:

@@ -92,7 +92,7 @@ class Query(Panel):
         self.when(self.properties, "picked", self._changed)
         self.when(self.add_filter, "value", self._filter_asked)
         self.when(self.keep.name, "value", self._write_code)
-        self.guard(self._build if self.commons is not None else self._not_connected)
+        self.begin()
 
     # what is chosen
 

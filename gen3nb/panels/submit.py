@@ -97,7 +97,7 @@ class Submit(SubmitForm):
         ):
             self.on(pressed, function)
         self.when(self.statuses, "value", self._show_status)
-        self.guard(self._build if self.commons is not None else self._not_connected)
+        self.begin()
 
     @property
     def validation(self) -> ValidationReport | None:
@@ -194,9 +194,11 @@ class Submit(SubmitForm):
             if name != "not_sent" or counts[name]
         ]
         kind = "o" if report.ok else "w"
-        looked = (
-            f"Looked up afterwards: {counted(stored, 'record')} stored." if stored else "Nothing was stored."
-        )
+        looked = "Nothing was stored."
+        if stored:
+            looked = f"Looked up afterwards: {counted(stored, 'record')} stored."
+        elif report.ok:
+            looked = "The commons holds all of it already."
         if counts["not_sent"]:
             looked += " Submitting the same rows again goes on from there."
         self.say(kind, f"<b>{', '.join(words)}.</b> {looked}")

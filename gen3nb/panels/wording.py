@@ -23,12 +23,18 @@ def sentence(error: BaseException) -> str:
         )
     message = redact(error.message)
     first, rest = _parted(message)
+    rest, _, where = rest.partition("\n")  # a place in a query: its line, and a mark below it
     said = f"<b>{escape(first)}</b>{escape(rest)}"
+    said += f"<pre>{escape(where)}</pre>" if where else ""
     if isinstance(error, TimedOut):
-        said += " Your choices are kept; look before you do it again."
+        said += _full_stop(message) + " Your choices are kept; look before you do it again."
     elif isinstance(error, ServiceError) and not isinstance(error, Conflict):
-        said += " Your choices are kept."
+        said += _full_stop(message) + " Your choices are kept."
     return said
+
+
+def _full_stop(message: str) -> str:
+    return "" if message.rstrip().endswith((".", "?", "!", "^")) else "."
 
 
 def _parted(message: str) -> tuple[str, str]:
@@ -43,4 +49,4 @@ def _parted(message: str) -> tuple[str, str]:
         first = first[:1].upper() + first[1:]
     if rest.startswith(": "):
         return first + ":", rest[1:]
-    return first, rest if rest.endswith((".", "?", "!", "")) else rest + "."
+    return first, rest

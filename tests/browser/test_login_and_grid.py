@@ -61,6 +61,15 @@ def test_grid_sorts_pages_and_edits(notebook: Callable[..., Notebook]) -> None:
     page.keyboard.type("20001")
     page.keyboard.press("Enter")
     expect(age).to_have_text("20\u2009001")
+    cells = page.locator(".jp-CodeCell").count()
+    grade = page.locator('.ag-row[row-index="0"] [col-id="c1"]')
+    grade.click()
+    for key in ("b", "x", "d", "d", "m"):  # commands of JupyterLab, were they to reach it
+        page.keyboard.press(key)
+    page.get_by_role("button", name="‹").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator(".jp-CodeCell")).to_have_count(cells)
+    expect(grade).to_be_visible()
     answer = one.ask(
         "edited = grid.edited().dtypes['age_at_diagnosis']\n"
         "print(grid.edits.to_dict('records'), edited, frame.equals(grid.frame))"

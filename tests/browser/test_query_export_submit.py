@@ -52,6 +52,12 @@ def test_query_and_export(notebook: Callable[..., Notebook], commons: Commons, t
     expect(card.get_by_text("is in your notebook")).to_be_visible()
     card.get_by_role("button", name="Show code ▸").click()
     one.picture(card, "query")
+    cells = page.locator(".jp-CodeCell").count()
+    card.get_by_role("button", name="Keep").focus()
+    for key in ("b", "d", "d"):  # commands of JupyterLab, were they to reach it
+        page.keyboard.press(key)
+    expect(page.locator(".jp-CodeCell")).to_have_count(cells)
+    expect(card.get_by_text("is in your notebook")).to_be_visible()
     answer = one.ask("print(len(dx), (dx['age_at_diagnosis'] >= 18263).all())")
     assert answer.endswith("True")
     export(one)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gen3nb.errors import Gen3Error, PermissionDenied, Unavailable
+from gen3nb.errors import Gen3Error, PermissionDenied, QueryError, Unavailable
 from gen3nb.panels import Export, Login, Query, Submit
 from gen3nb.panels.base import Panel
 from gen3nb.panels.code import call, graphql_html, literal, python_html
@@ -38,8 +38,8 @@ def test_not_connected_says_how_to_connect(
     assert panel.commons is commons
 
 
-@pytest.mark.parametrize("kind", PANELS)
-def test_a_commons_that_does_not_answer_is_an_error_in_the_panel(kind: type[Panel]) -> None:
+@pytest.mark.parametrize("kind", [*PANELS, Login])
+def test_a_commons_that_does_not_answer_is_an_error_in_the_panel(kind: type[Panel], commons: Commons) -> None:
     import gen3nb
 
     with gen3nb.sandbox() as practice:
@@ -49,6 +49,13 @@ def test_a_commons_that_does_not_answer_is_an_error_in_the_panel(kind: type[Pane
     assert panel.error is not None
     assert "role='alert'" in panel.message
     assert "Traceback" not in panel.message
+    assert "there. Your choices are kept." in panel.message
+    ((_, again),) = (box.children for box in panel._messages.children)
+    assert again.description == "Try again"
+    panel.commons = commons
+    again.click()
+    assert panel.error is None
+    assert panel.body.children
 
 
 def test_long_work_can_be_cancelled_and_leaves_the_notebook_free(commons: Commons) -> None:
@@ -158,3 +165,8 @@ def test_what_comes_after_cancel_is_not_shown(commons: Commons) -> None:
 def test_names_of_files_stay_as_they_are() -> None:
     assert "<b>a.tsv is empty: " in sentence(Gen3Error("a.tsv is empty: there is not even a header."))
     assert sentence(Gen3Error("choose a node first")) == "<b>Choose a node first</b>"
+
+
+def test_the_place_of_an_error_in_a_query_keeps_its_line() -> None:
+    error = QueryError("the query failed: line 1, column 3: no such field\n  { nope }\n    ^")
+    assert "<pre>  { nope }\n    ^</pre>" in sentence(error)

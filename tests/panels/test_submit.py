@@ -244,6 +244,7 @@ def test_the_only_project_is_chosen_else_one_is_asked_for(
     commons: Commons, cases: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frame = demographics()
+    monkeypatch.setattr("gen3nb.panels.submit_form.projects_of", lambda _: [cases, "TEST-other"])
     panel = Submit(commons, frame, node="demographic")
     assert panel.project.value == ""
     assert panel.project.options[0] == ("choose…", "")
