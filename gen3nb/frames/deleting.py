@@ -183,7 +183,7 @@ def _named(frame: pd.DataFrame, node: str, look: Look, project: ProjectId) -> li
         if column not in names:
             return [None] * len(frame)
         values = plain_column(frame.iloc[:, names.index(column)], None)
-        return [str(value) if value not in {None, ""} else None for value in values]
+        return [str(value) if value is not None and value != "" else None for value in values]
 
     ids, projects, types = cells("id"), cells("project_id"), cells("type")
     by_name = look.keys(node, [key for key in keys if key])

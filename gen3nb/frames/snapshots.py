@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from gen3nb.errors import Gen3Error, IntegrityError, ValidationError
-from gen3nb.frames.allowed import check_allowed
+from gen3nb.frames.allowed import check_readable
 from gen3nb.frames.parquet import write_parquet
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
@@ -136,7 +136,7 @@ def snapshot(
         The folder cannot be written.
     """
     where = connection.project_id(project)
-    check_allowed(["read"], connection, where, "take a snapshot of")
+    check_readable(connection, where)
     target = Path(folder).expanduser().absolute()
     try:
         _check_free(target, replace=replace)

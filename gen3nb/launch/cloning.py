@@ -55,6 +55,8 @@ def projects_of(source: Commons | None, project: ProjectLike | list[ProjectLike]
         A commons without projects is named, or projects without a commons.
     NotFound
         There is no such project.
+    PermissionDenied
+        You may not read it.
     """
     if (source is None) != (project is None):
         raise Gen3Error(
@@ -64,7 +66,12 @@ def projects_of(source: Commons | None, project: ProjectLike | list[ProjectLike]
     if source is None or project is None:
         return []
     several = project if isinstance(project, list) else [project]
-    return list(dict.fromkeys(source.project_id(one) for one in several))
+    from gen3nb.frames.allowed import check_readable
+
+    found = list(dict.fromkeys(source.project_id(one) for one in several))
+    for one in found:
+        check_readable(source, one)
+    return found
 
 
 @contextmanager
@@ -100,13 +107,11 @@ def clone_projects(source: Commons, target: Commons, projects: Iterable[ProjectI
     ClonedInPart
         Where records of the source break its own dictionary: how many, and why the first was refused.
     """
-    from gen3nb.frames.allowed import check_allowed
     from gen3nb.frames.restoring import copy_project
     from gen3nb.frames.snapshots import project_properties
 
     there = set(target.sheepdog.programs())
     for one in projects:
-        check_allowed(["read"], source, one, "copy")
         if one.program not in there:
             target.create_program(one.program)
             there.add(one.program)
