@@ -19,8 +19,8 @@ lab:             ## JupyterLab with the notebooks, on a practice commons
 	@.venvs/demo/bin/gen3nb lab notebooks
 
 docs:            ## build the site into docs/_build/html
-	@$(ENVIRONMENT) test constraints.txt --group test --group docs -e '.[all]'
-	@.venvs/test/bin/sphinx-build -W --keep-going -q -b html docs docs/_build/html && echo "docs/_build/html/index.html"
+	@$(ENVIRONMENT) docs constraints.txt --group docs -e '.[sandbox,demo]'
+	@.venvs/docs/bin/sphinx-build -W --keep-going -q -b html docs docs/_build/html && echo "docs/_build/html/index.html"
 
 drill:           ## 500 submissions under fire: kills and faults; no row lost, none doubled
 	@$(ENVIRONMENT) test constraints.txt --group test --group docs -e '.[all]'
