@@ -8,6 +8,7 @@ looked up, and only what is not stored is sent again.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -34,6 +35,8 @@ IN_FLIGHT = 2
 SMALLEST, LARGEST = 1, 1_000
 #: A chunk that took less is followed by larger ones; one that took longer, by smaller.
 QUICK, SLOW = 1.5, 20.0
+#: Where requests take longer than this, the last ones share what is left.
+NOTICEABLE, SMALLEST_AT_END = 0.3, 50
 #: So many requests in a row without one that worked: something other than the rows is wrong.
 GIVE_UP = 12
 #: So often a row is sent before it stays unknown.
@@ -93,6 +96,7 @@ class Sender:
         self.transactions: list[int] = []
         self._failures = 0
         self._pause = FIRST_PAUSE
+        self._seconds = 0.0
 
     @property
     def stopping(self) -> bool:
@@ -141,7 +145,11 @@ class Sender:
             pool.shutdown(wait=not running, cancel_futures=True)
 
     def _next(self, waiting: deque[Row]) -> list[Row]:
-        return [waiting.popleft() for _ in range(min(self.size, len(waiting)))]
+        size = self.size
+        if self._seconds > NOTICEABLE:
+            # towards the end ever smaller, so that no request is left alone on its way
+            size = min(size, max(SMALLEST_AT_END, math.ceil(len(waiting) / IN_FLIGHT)))
+        return [waiting.popleft() for _ in range(min(size, len(waiting)))]
 
     def _note_sending(self, node: str, rows: Sequence[Row]) -> None:
         keys = {row.key: fingerprint(row.record) for row in rows}
@@ -196,6 +204,7 @@ class Sender:
             yield from self._failed(node, rows, error)
 
     def _adapt(self, count: int, seconds: float) -> None:
+        self._seconds = seconds
         if seconds > SLOW:
             self.size = max(SMALLEST, count // 2)
         elif seconds < QUICK and count >= self.size:
