@@ -1,104 +1,62 @@
-"""Rows a second of the practice commons: what goes in and what comes out, over HTTP, one request at a time.
-
-python benchmarks/practice_commons.py [ROWS]
-"""
+"""What the practice commons itself gives and takes over plain HTTP, one request at a time: the ceiling."""
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import requests
+from practice import cases, project, samples
+from table import Row, timed
 
-from gen3nb.launch import start_server
+import gen3nb
+from gen3nb.frames.codec import to_records
 
 CHUNK = 100
 
 
-def chunks(rows: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(rows), CHUNK):
-        yield rows[start : start + CHUNK]
+def run(commons: gen3nb.Commons, count: int) -> list[Row]:
+    where = commons.project_id(project(commons))
+    new_cases = to_records(cases(count), commons.dictionary["case"])
+    new_samples = to_records(samples(count, 1), commons.dictionary["sample"])
+    quarter = new_samples[: count // 4]
+    changed = [{**one, "days_to_collection": 7} for one in quarter]
+
+    def put(records: list[dict[str, Any]]) -> None:
+        for start in range(0, len(records), CHUNK):
+            assert commons.sheepdog.submit(where, records[start : start + CHUNK]).ok
+
+    def export(node: str, form: Any) -> None:
+        with commons.sheepdog.export(where, node, format=form) as answer:
+            for _ in answer.iter_content(1 << 16):
+                pass
+
+    def query() -> None:
+        text = "query ($p: [String]) { case(first: 0, project_id: $p) { id submitter_id primary_site } }"
+        assert len(commons.peregrine.query(text, {"p": str(where)})["case"]) == count
+
+    rows = []
+    for words, records in (
+        ("new cases", new_cases),
+        ("new samples", new_samples),
+        ("samples unchanged", quarter),
+        ("samples changed", changed),
+    ):
+        seconds = timed(lambda records=records: put(records))
+        rows.append((f"PUT of JSON, {CHUNK} at a time: {words}", len(records) / seconds))
+    for node in ("case", "sample"):
+        for form in ("tsv", "json"):
+            seconds = timed(lambda node=node, form=form: export(node, form))
+            rows.append((f"export of {node} as {form.upper()}", count / seconds))
+    rows.append(("GraphQL, flat, all cases in one answer", count / timed(query)))
+    table = [Row(f"the practice commons: {words}", f"{rate:,.0f} rows/s") for words, rate in rows]
+    return [*table, *_memory(commons)]
 
 
-def timed(name: str, rows: int, work: Callable[[], object]) -> None:
-    start = time.perf_counter()
-    work()
-    print(f"{name:38} {rows:8} rows {rows / (time.perf_counter() - start):9.0f} rows/s", flush=True)
-
-
-def main() -> None:
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    with start_server() as server, requests.Session() as session:
-        session.trust_env = False
-        session.headers["Authorization"] = f"bearer {server.token('admin', expires_in=86400)}"
-        base = f"{server.endpoint}/api/v0/submission"
-
-        def put(path: str, content: Any, kind: str = "application/json") -> None:
-            data = content if isinstance(content, str) else json.dumps(content)
-            answer = session.put(base + path, data=data.encode(), headers={"Content-Type": kind}, timeout=600)
-            answer.raise_for_status()
-
-        def put_all(records: list[dict[str, Any]]) -> None:
-            for some in chunks(records):
-                put("/P/q", some)
-
-        def export(node: str, kind: str) -> None:
-            options = {"node_label": node, "format": kind}
-            with session.get(f"{base}/P/q/export", params=options, stream=True, timeout=600) as answer:
-                for _ in answer.iter_content(1 << 16):
-                    pass
-
-        put("/", {"type": "program", "name": "P", "dbgap_accession_number": "P"})
-        put("/P", {"type": "project", "code": "q", "name": "q", "dbgap_accession_number": "q"})
-        put("/P/q", {"type": "experiment", "submitter_id": "e", "projects": {"code": "q"}})
-        cases = [
-            {
-                "type": "case",
-                "submitter_id": f"c{n}",
-                "experiments": {"submitter_id": "e"},
-                "primary_site": "Lung",
-            }
-            for n in range(rows)
-        ]
-        timed("PUT JSON, new cases", rows, lambda: put_all(cases))
-        samples = [
-            {
-                "type": "sample",
-                "submitter_id": f"s{n}",
-                "cases": {"submitter_id": f"c{n}"},
-                "sample_type": "Primary Tumor",
-                "initial_weight": 1.5,
-                "days_to_collection": n % 30,
-                "is_ffpe": True,
-                "composition": "Solid Tissue",
-            }
-            for n in range(rows)
-        ]
-        timed("PUT JSON, new samples", rows, lambda: put_all(samples))
-        timed("PUT JSON, samples unchanged", rows // 4, lambda: put_all(samples[: rows // 4]))
-        changed = [{**one, "initial_weight": 2.5} for one in samples[: rows // 4]]
-        timed("PUT JSON, samples changed", rows // 4, lambda: put_all(changed))
-        header = "type\tsubmitter_id\tcases.submitter_id\tgender\tyear_of_birth\n"
-        lines = [f"demographic\td{n}\tc{n}\tfemale\t1980\n" for n in range(rows // 4)]
-        timed(
-            "PUT TSV, new demographics",
-            rows // 4,
-            lambda: [
-                put("/P/q", header + "".join(some), "text/tab-separated-values") for some in chunks(lines)
-            ],
-        )
-        for node in ("case", "sample"):
-            for kind in ("tsv", "json"):
-                timed(f"export {node} as {kind}", rows, lambda node=node, kind=kind: export(node, kind))
-        status = Path(f"/proc/{server.pid}/status")
-        if status.exists():
-            peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-            print("memory of the server at most:", peak.split(":")[1].strip())
-
-
-if __name__ == "__main__":
-    main()
+def _memory(commons: gen3nb.Commons) -> list[Row]:
+    assert commons.sandbox is not None
+    status = Path(f"/proc/{commons.sandbox.pid}/status")
+    if not status.exists():
+        return []
+    peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    mebibytes = int(peak.split()[1]) / 1024
+    return [Row("memory of the practice commons at most, all of the above included", f"{mebibytes:,.0f} MiB")]
