@@ -106,7 +106,8 @@ class _Enum(Builder):
         codes = np.fromiter((self._code(value) for value in values), dtype=np.int32, count=len(values))
         for position in np.flatnonzero(codes >= self._own).tolist():
             self.note(values[position], records[position])
-        self._chunks.append(codes)
+        narrow = np.min_scalar_type(-max(len(self._vocabulary), 1))  # memory, while the others come
+        self._chunks.append(codes.astype(narrow))
 
     def _code(self, value: Any) -> int:
         if value is None:

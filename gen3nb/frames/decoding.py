@@ -123,7 +123,7 @@ class ColumnsOf:
                 UnexpectedValue,
                 stacklevel=2,
             )
-        return pd.DataFrame(data, index=pd.RangeIndex(self.rows))
+        return pd.DataFrame(data, index=pd.RangeIndex(self.rows), copy=False)
 
 
 def _odd_sentence(node: Node, name: str, builder: Builder, rows: int) -> str:

@@ -166,7 +166,7 @@ def read_raw(
     -------
     pandas.DataFrame
     """
-    needed = list(dict.fromkeys(["id", *columns]))
+    needed = list(columns) if "id" in columns else ["id", *columns]
     projects = readable_projects(connection, node, project)
     with report(progress, None, f"Reading {node.name}") as meter:
         if ids is not None:
@@ -175,7 +175,9 @@ def read_raw(
             frames = [frame_of_project(connection, node, one, needed, meter) for one in projects]
             frame = concat(frames, node, needed)
     one = projects[0] if len(projects) == 1 else None
-    return tag_as(frame[list(columns)], facts(connection, node, one))
+    if "id" not in columns:
+        del frame["id"]  # in place: a selection of columns would copy them all
+    return tag_as(frame, facts(connection, node, one))
 
 
 def stored_records(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from gen3nb.dictionary import Node
@@ -32,14 +34,19 @@ class Frame:
     def __init__(self, node: Node, columns: Sequence[str]) -> None:
         self._node = node
         self._columns = ColumnsOf(node, columns, extra=False)
+        # to see whether an id came twice without holding them all a second time
+        self._ids = array("q")
 
     def add(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Take in a chunk of records."""
         self._columns.add(records)
+        self._ids.extend(hash(record.get("id")) for record in records)
 
     def finish(self) -> pd.DataFrame:
         """Give the frame."""
-        return merged(self._columns.finish(), self._node)
+        frame = self._columns.finish()
+        ids, self._ids = np.sort(np.asarray(self._ids)), array("q")
+        return merged(frame, self._node) if (ids[1:] == ids[:-1]).any() else frame
 
 
 class Records:
