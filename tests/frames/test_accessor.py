@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from conftest import a_record, new_project, put
+from made_up import a_record, new_project, put
 
 import gen3nb
 from gen3nb.accessor import Gen3Accessor

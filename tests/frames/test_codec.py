@@ -11,9 +11,9 @@ import ijson
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import frames_of
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up import frames_of
 from pandas.testing import assert_frame_equal
 
 from gen3nb.dictionary import Dictionary, Node

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from conftest import CASES, new_project, patients, put
+from made_up import CASES, new_project, patients, put
 
 from gen3nb.errors import (
     Conflict,

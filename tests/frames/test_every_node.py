@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from conftest import put, values_of
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from made_up import put, values_of
 
 from gen3nb.dictionary import Dictionary, Link, LinkGroup, Node, Property
 from gen3nb.dictionary.referee import referee

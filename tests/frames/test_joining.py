@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from conftest import CASES, put
+from made_up import CASES, put
 
 from gen3nb.dictionary import Dictionary
 from gen3nb.errors import DictionaryError, NotFound

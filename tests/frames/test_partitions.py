@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from conftest import a_record, new_project, put
+from made_up import a_record, new_project, put
 
 from gen3nb.errors import DictionaryError, IntegrityError, MissingExtra, Unavailable, ValidationError
 from gen3nb.frames import decoding, exporting, partitions

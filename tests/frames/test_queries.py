@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import CASES
+from made_up import CASES
 
 from gen3nb.errors import QueryError
 from gen3nb.frames.queries import CutAtDefaultLimit, cut_levels

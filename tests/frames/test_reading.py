@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from conftest import CASES, a_record, frames_of, new_project, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_up import CASES, a_record, frames_of, new_project, put
 
 from gen3nb.errors import DictionaryError, IntegrityError, NotFound, PermissionDenied
 from gen3nb.frames.codec import read_columns, to_records

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from conftest import CASES, a_record, put
 from graphql import FieldNode, Visitor, parse, visit
+from made_up import CASES, a_record, put
 
 from gen3nb.errors import DictionaryError, IntegrityError, NotFound
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from conftest import CASES, new_project, put
+from made_up import CASES, new_project, put
 
 from gen3nb.errors import (
     DictionaryError,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import TEXT
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up import TEXT
 
 from gen3nb.dictionary import Dictionary
 from gen3nb.errors import DictionaryError, ValidationError

@@ -14,9 +14,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import NASTY, frames_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_up import NASTY, frames_of
 
 import gen3nb
 from gen3nb.dictionary import Dictionary
