@@ -18,7 +18,7 @@ extensions = [
 ]
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "explanation/measured"]  # the latter are included in pages
 templates_path = ["_templates"]
 # attributes named alike in several classes are told apart by their place, not by a link
 suppress_warnings = ["config.cache", "ref.python"]
