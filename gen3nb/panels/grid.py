@@ -14,6 +14,7 @@ from gen3nb.errors import Gen3Error
 from gen3nb.frames.origin import row_numbers
 from gen3nb.panels.arranging import matching, ordered
 from gen3nb.panels.cells import head, shown, typed
+from gen3nb.panels.editing import changed_cells, changed_frame, same
 from gen3nb.panels.style import button, counted, escape, gap, number, row, says, static, style, text
 
 __all__ = ["LARGEST_PAGE", "Grid", "grid"]
@@ -169,37 +170,11 @@ class Grid(VBox):  # type: ignore[misc] # ipywidgets has no types
     @property
     def edits(self) -> pd.DataFrame:
         """The changed cells: ``position``, ``row`` (as in the file), ``column``, ``old``, ``new``."""
-        numbers = row_numbers(self.frame)
-        rows = [
-            {
-                "position": position,
-                "row": numbers[position],
-                "column": self.frame.columns[column],
-                "old": self.frame.iat[position, column],
-                "new": value,
-            }
-            for (position, column), value in sorted(self._changes.items())
-        ]
-        return pd.DataFrame(rows, columns=["position", "row", "column", "old", "new"])
+        return changed_cells(self.frame, self._changes)
 
     def edited(self) -> pd.DataFrame:
         """Give a copy of the frame with the edits, every column of the type it had."""
-        changed = self.frame.copy()
-        for column in sorted({column for _, column in self._changes}):
-            series = changed.iloc[:, column]
-            cells = {position: value for (position, at), value in self._changes.items() if at == column}
-            if series.dtype == object:
-                values = series.to_list()
-                for position, value in cells.items():
-                    values[position] = value
-                series = pd.Series(values, index=series.index, dtype=object)
-            else:
-                if series.dtype.kind in "iub" and any(value is pd.NA for value in cells.values()):
-                    series = series.convert_dtypes()
-                for position, value in cells.items():
-                    series.iloc[position] = value
-            changed.isetitem(column, series.array)
-        return changed
+        return changed_frame(self.frame, self._changes)
 
     def edit(self, position: int, column: str, value: Any) -> Grid:
         """Change one cell, as a person at the grid does.
@@ -222,7 +197,7 @@ class Grid(VBox):  # type: ignore[misc] # ipywidgets has no types
         new = typed(value, self.frame.iloc[:, at], self._names[at])
         self._said.value = ""
         old = self.frame.iat[position, at]
-        if _same(old, new):
+        if same(old, new):
             self._changes.pop((position, at), None)
         else:
             self._changes[position, at] = new
@@ -410,10 +385,3 @@ def _bare() -> Any:
 
 def _label(name: object) -> str:
     return ".".join(str(part) for part in name) if isinstance(name, tuple) else str(name)
-
-
-def _same(old: Any, new: Any) -> bool:
-    if isinstance(old, list | dict) or isinstance(new, list | dict):
-        return bool(old == new)
-    missing = (pd.isna(old), pd.isna(new))
-    return all(missing) if any(missing) else bool(old == new)
