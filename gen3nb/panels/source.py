@@ -152,7 +152,10 @@ class Source:
 
     def _refuse_other(self, name: str) -> None:
         if name.lower().endswith((".xlsx", ".xls", ".ods")):
+            how = "pandas.read_excel"
+            if name.lower().endswith(".xlsx"):
+                how = 'rows = gen3nb.read_workbook("…", commons.dictionary)["node"]'
             raise ValidationError(
-                f"{name} is a workbook: save its sheet as TSV or CSV, or read it with pandas.read_excel and "
-                "choose the DataFrame here"
+                f"{name} is a workbook: save its sheet as TSV or CSV, or read it with {how} and choose the "
+                "DataFrame here"
             )

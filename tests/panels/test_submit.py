@@ -281,3 +281,11 @@ def test_columns_without_a_text_for_a_name_are_sent_too(commons: Commons, cases:
     assert '{1: "year_of_birth"}' in panel.code
     press(press(panel, "check"), "submit")
     assert panel.report.counts["created"] == 6
+
+
+def test_a_workbook_is_pointed_to_its_reader(commons: Commons, cases: str) -> None:
+    panel = Submit(commons, project=cases)
+    panel.source.path.value = "people.xlsx"
+    assert "gen3nb.read_workbook(" in panel.message
+    panel.source.path.value = "people.ods"
+    assert "pandas.read_excel" in panel.message
