@@ -14,19 +14,20 @@ CODE = "import time; s = time.perf_counter(); import {0}; print(time.perf_counte
 
 def run(times: int = 7) -> list[Row]:
     least = {
-        module: min(
-            float(subprocess.check_output([sys.executable, "-c", CODE.format(module)])) for _ in range(times)
+        modules: min(
+            float(subprocess.check_output([sys.executable, "-c", CODE.format(modules)])) for _ in range(times)
         )
-        for module in ("pandas", "gen3nb")
+        for modules in ("pandas", "gen3nb", "gen3nb, pandas")
     }
     start = min(timed(lambda: gen3nb.sandbox().close()) for _ in range(3))
-    return [
+    rows = [
         Row(
-            f"(e) `import gen3nb`; `import pandas` (best of {times})",
-            f"{least['gen3nb']:.2f} s",
+            f"(e) `import {modules}`; `import pandas` (best of {times})",
+            f"{least[modules]:.2f} s",
             f"{least['pandas']:.2f} s",
-            f"{least['gen3nb'] / least['pandas']:.2f} × the time",
+            f"{least[modules] / least['pandas']:.2f} × the time",
             "under 1.3",
-        ),
-        Row("start a practice commons (best of 3)", f"{start:.2f} s"),
+        )
+        for modules in ("gen3nb", "gen3nb, pandas")
     ]
+    return [*rows, Row("start a practice commons (best of 3)", f"{start:.2f} s")]

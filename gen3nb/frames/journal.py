@@ -30,9 +30,12 @@ def journal_folder() -> Path:
     return user_state_path("gen3nb", appauthor=False) / "submissions"
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=str)
+
+
 def fingerprint(record: Mapping[str, Any]) -> str:
     """Give a short hash of a record, by which it can be told whether two were the same."""
-    text = json.dumps(record, sort_keys=True, ensure_ascii=False, default=str)
+    text = _ENCODER.encode(record)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
@@ -71,7 +74,7 @@ class Journal:
             raise
 
     def write(self, event: str, **facts: Any) -> None:
-        """Append an event, on disk when this returns.
+        """Append an event, on disk when this returns; answers are left to the operating system.
 
         Raises
         ------
@@ -84,7 +87,9 @@ class Journal:
             data = line.encode("utf-8", "backslashreplace")
             while data:
                 data = data[os.write(self._handle, data) :]
-            os.fsync(self._handle)
+            if event != "answer":
+                # what is about to be sent has to be on disk; an answer is looked up anyway
+                os.fsync(self._handle)
         except OSError as error:
             raise SubmissionError(
                 f"The journal {self.path} cannot be written ({error.strerror}), so no more was sent. Make "

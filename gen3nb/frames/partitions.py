@@ -179,9 +179,12 @@ class Spool:
             warnings.simplefilter("always")
             frame = built.finish()
         self._warn(said)
-        # made anew: a slice of the frame would keep all of it in memory
-        shape = pd.DataFrame({name: pd.Series([], dtype=frame[name].dtype) for name in frame})
-        self.shape = shape if self.shape is None else _wider(self.shape, shape)
+        if self.shape is not None and frame.dtypes.equals(self.shape.dtypes):
+            shape = self.shape
+        else:
+            # made anew: a slice of the frame would keep all of it in memory
+            shape = pd.DataFrame({name: pd.Series([], dtype=frame[name].dtype) for name in frame})
+            self.shape = shape if self.shape is None else _wider(self.shape, shape)
         path = self._folder / f"{len(self._files)}.parquet"
         _storable(frame).to_parquet(path, index=False)
         self._files.append((path, shape))
