@@ -59,9 +59,8 @@ def busy(job: Callable[[], object], times: int = 5) -> float:
 
 def faster(job: str, count: int, ours: float, other: float, aim: str = "") -> Row:
     """Compare two durations of one job over so many rows."""
-    return Row(
-        job, f"{count / ours:,.0f} rows/s", f"{count / other:,.0f} rows/s", f"{other / ours:.1f} ×", aim
-    )
+    ratio = f"{other / ours:.2f} ×" if other < 2 * ours else f"{other / ours:.1f} ×"
+    return Row(job, f"{count / ours:,.0f} rows/s", f"{count / other:,.0f} rows/s", ratio, aim)
 
 
 def markdown(rows: Iterable[Row]) -> str:
