@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gen3nb.errors import Gen3Error, NotFound, RateLimited, ServiceError, Unavailable
+from gen3nb.frames.interrupts import noted
 from gen3nb.frames.journal import Journal, fingerprint
 from gen3nb.frames.planning import Row
 
@@ -116,7 +117,12 @@ class Sender:
             for new in (True, False):
                 part = [row for row in rows if row.level == level and row.new is new]
                 if part and not self.stopping:
-                    self._send(node, part)
+                    with noted(self._interrupt):
+                        self._send(node, part)
+
+    def _interrupt(self) -> None:
+        """Send no more; what is under way is waited for, so that its rows need not stay unknown."""
+        self.interrupted = True
 
     def _send(self, node: str, rows: Sequence[Row]) -> None:
         waiting = deque(rows)
@@ -135,7 +141,7 @@ class Sender:
                         del running[future]
                         again.extend(part for part in self._settle(node, future.result()) if part)
                 except KeyboardInterrupt:
-                    # what is under way is waited for, so that its rows need not stay unknown; not twice
+                    # the second one (or one in a program with a handler of its own): not waited for twice
                     if self.interrupted:
                         return
                     self.interrupted = True
