@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import uuid
@@ -32,6 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
             part for part in (str(LOOPBACK), os.environ.get("PYTHONPATH", "")) if part
         )
     os.environ["HOME"] = os.environ["GEN3NB_TEST_HOME"]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # a shell starts its background jobs so; the programs under test are to hear Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [
         name for name in os.environ if name.startswith(("XDG_", "GEN3_")) or name == "GEN3NB_PROFILE"
     ]:
