@@ -110,6 +110,7 @@ def there(dictionary: Dictionary, frames: dict[str, pd.DataFrame], where: io.Byt
     where.seek(0)
 
 
+@pytest.mark.filterwarnings("ignore:.*hold numbers of more than 15 digits:UserWarning")
 @given(data=st.data())
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_typed_frames_come_back(dictionary: Dictionary, data: st.DataObject) -> None:
