@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -25,9 +24,11 @@ from gen3nb.client.project import ProjectId, ProjectLike
 from gen3nb.client.sheepdog import Sheepdog
 from gen3nb.client.transport import Transport
 from gen3nb.client.workspace import Workspace
+from gen3nb.commons.making_verbs import MakingVerbs
+from gen3nb.commons.reading_verbs import ReadingVerbs
 from gen3nb.commons.registry import forget, remember
-from gen3nb.commons.verbs import Verbs
-from gen3nb.errors import NotFound, SubmissionError
+from gen3nb.commons.writing_verbs import WritingVerbs
+from gen3nb.errors import NotFound
 
 if TYPE_CHECKING:
     from gen3nb.client.auth import Auth
@@ -36,10 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Commons"]
 
-logger = logging.getLogger("gen3nb")
 
-
-class Commons(Verbs):
+class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
     """An open Gen3 commons. Made by ``gen3nb.connect`` and ``gen3nb.sandbox``.
 
     A context manager. Its repr, its pickle and its errors hold no key; a pickled one is opened again by its
@@ -230,76 +229,3 @@ class Commons(Verbs):
         if self._projects is None or fresh:
             self._projects = self.sheepdog.all_projects()
         return self._projects
-
-    # make
-
-    def create_program(self, name: str, dbgap_accession_number: str | None = None) -> str:
-        """Create a program (sheepdog, ``PUT /api/v0/submission/``). Administrators only.
-
-        Raises
-        ------
-        PermissionDenied
-            The user is no administrator.
-        SubmissionError
-            It is not there afterwards.
-        """
-        self._says("create the program", name)
-        self.sheepdog.create_program(name, dbgap_accession_number)
-        self._projects = None
-        if name not in self.sheepdog.programs():
-            raise SubmissionError(
-                f"{self.endpoint} said that it made the program {name!r}, but it is not there"
-            )
-        return name
-
-    def create_project(self, project: ProjectLike, **properties: Any) -> ProjectId:
-        """Create a project (sheepdog, ``PUT /api/v0/submission/{program}``). Administrators only.
-
-        Parameters
-        ----------
-        project : str, pair or ProjectId
-            Its program, which exists, and its code.
-        **properties : Any
-            ``name``, ``availability_type``, ``dbgap_accession_number`` … as the dictionary has them.
-
-        Raises
-        ------
-        PermissionDenied
-            The user is no administrator.
-        Conflict
-            Another program has a project of this code.
-        SubmissionError
-            It was refused, or is not there afterwards.
-        """
-        wanted = self._new_project(project)
-        self._says("create the project", str(wanted))
-        document = {
-            "dbgap_accession_number": wanted.code,
-            "name": str(wanted),
-            **properties,
-            "code": wanted.code,
-        }
-        answer = self.sheepdog.create_project(wanted.program, document)
-        self._projects = None
-        if not answer.ok:
-            reasons = "; ".join(answer.problems()) or answer.message
-            raise SubmissionError(f"{self.endpoint} did not make the project {wanted}: {reasons}")
-        if wanted.code not in self.sheepdog.projects(wanted.program):
-            raise SubmissionError(
-                f"{self.endpoint} said that it made the project {wanted}, but it is not there"
-            )
-        return wanted
-
-    def _new_project(self, project: ProjectLike) -> ProjectId:
-        """Read the id of a project that is to be: its program is one of the commons."""
-        if not isinstance(project, str):
-            return ProjectId.parse(project)
-        found = [name for name in self.sheepdog.programs() if project.startswith(name + "-")]
-        if found:
-            program = max(found, key=len)
-            return ProjectId(program, project[len(program) + 1 :])
-        return ProjectId.parse(project)
-
-    def _says(self, what: str, name: str) -> None:
-        """Say endpoint and project before anything is written."""
-        logger.info("%s %s on %s", what, name, self.endpoint)

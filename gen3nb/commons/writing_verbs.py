@@ -1,218 +1,33 @@
-"""The verbs on frames, each of which delegates to the room that does it."""
+"""The verbs that write, and the snapshot they go back to. Each delegates to the room that does it."""
 
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, overload
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from gen3nb.commons.foundation import Foundation
 
 if TYPE_CHECKING:
     import os
     import threading
-    from pathlib import Path
 
-    import dask.dataframe as dd
     import pandas as pd
 
-    from gen3nb.client.peregrine import Peregrine
-    from gen3nb.client.project import ProjectId, ProjectLike
-    from gen3nb.client.sheepdog import Sheepdog
-    from gen3nb.dictionary import Dictionary
-    from gen3nb.frames.comparing import Difference
+    from gen3nb.client.project import ProjectLike
     from gen3nb.frames.deletions import DeletionReport
-    from gen3nb.frames.joining import How
     from gen3nb.frames.matching import Missing
     from gen3nb.frames.progress import Progress
-    from gen3nb.frames.reports import ValidationReport
-    from gen3nb.frames.selection import Selection
     from gen3nb.frames.snapshots import SnapshotReport
     from gen3nb.frames.submission import SubmissionReport
 
-__all__ = ["Verbs"]
+__all__ = ["WritingVerbs"]
 
 logger = logging.getLogger("gen3nb")
 
 
-class Verbs(ABC):
-    """What a commons does with frames; :class:`gen3nb.Commons` adds who and where it is."""
-
-    profile: str | None
-    sheepdog: Sheepdog
-    peregrine: Peregrine
-
-    @property
-    @abstractmethod
-    def endpoint(self) -> str:
-        """The commons' address."""
-
-    @property
-    @abstractmethod
-    def dictionary(self) -> Dictionary:
-        """The commons' data dictionary."""
-
-    @abstractmethod
-    def project_id(self, project: ProjectLike) -> ProjectId:
-        """Find a project of this commons."""
-
-    @abstractmethod
-    def may(self, method: str, project: ProjectLike) -> bool:
-        """Tell whether the user has a method on a project."""
-
-    def query(self, text: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Run any GraphQL query and give its data (peregrine, ``POST /api/v0/submission/graphql``).
-
-        Warns where a list came back cut at the server's default of 10 rows.
-
-        Raises
-        ------
-        QueryError
-            GraphQL refused it: with line and column.
-        """
-        from gen3nb.frames.queries import query
-
-        return query(self, text, variables)
-
-    @overload
-    def read(
-        self,
-        node: str,
-        *,
-        project: ProjectLike | None = None,
-        ids: Iterable[str] | None = None,
-        columns: Iterable[str] | None = None,
-        where: Mapping[str, Any] | None = None,
-        with_: str | Iterable[str] | Mapping[str, Any] | None = None,
-        per: str | None = None,
-        progress: Progress = True,
-    ) -> pd.DataFrame: ...
-
-    @overload
-    def read(
-        self,
-        node: str,
-        *,
-        project: ProjectLike | None = None,
-        columns: Iterable[str] | None = None,
-        progress: Progress = True,
-        partitions: int,
-        folder: str | Path | None = None,
-    ) -> dd.DataFrame: ...
-
-    def read(
-        self,
-        node: str,
-        *,
-        project: ProjectLike | None = None,
-        ids: Iterable[str] | None = None,
-        columns: Iterable[str] | None = None,
-        where: Mapping[str, Any] | None = None,
-        with_: str | Iterable[str] | Mapping[str, Any] | None = None,
-        per: str | None = None,
-        progress: Progress = True,
-        partitions: int | None = None,
-        folder: str | Path | None = None,
-    ) -> pd.DataFrame | dd.DataFrame:
-        """Read every record of a node, typed by the dictionary (sheepdog, ``GET {P}/{Q}/export``).
-
-        See ``gen3nb.frames.reading.read``, which does it. With ``partitions=`` the records go to so many
-        Parquet files, in ``folder`` or a temporary one, and come back as a Dask DataFrame: see
-        ``gen3nb.frames.partitions.read_partitions``.
-        """
-        from gen3nb.frames.reading import read
-
-        options = _given({"ids": ids, "columns": columns, "where": where, "with_": with_, "per": per})
-        if partitions is None and folder is None:
-            return read(self, node, project=project, progress=progress, **options)
-        from gen3nb.frames.partitions import read_partitions
-
-        return read_partitions(
-            self,
-            node,
-            project=project,
-            progress=progress,
-            partitions=1 if partitions is None else partitions,
-            folder=folder,
-            **options,
-        )
-
-    def select(
-        self,
-        node: str,
-        *,
-        project: ProjectLike | None = None,
-        columns: Iterable[str] | None = None,
-        where: Mapping[str, Any] | None = None,
-    ) -> Selection:
-        """Build a query without sending it (peregrine, ``POST /api/v0/submission/graphql`` when it is read).
-
-        See ``gen3nb.frames.selection.Selection``.
-        """
-        from gen3nb.frames.selection import Selection
-
-        return Selection(self, node, project=project, **_given({"columns": columns, "where": where}))
-
-    def join(
-        self,
-        left: str | pd.DataFrame,
-        right: str | pd.DataFrame,
-        *,
-        project: ProjectLike | None = None,
-        via: str | Iterable[str] | None = None,
-        how: How = "left",
-        progress: Progress = True,
-    ) -> pd.DataFrame:
-        """Join two nodes along the dictionary's links, all rows (sheepdog's export of each, merged here).
-
-        See ``gen3nb.frames.joining.join``.
-        """
-        from gen3nb.frames.joining import join
-
-        return join(self, left, right, project=project, via=via, how=how, progress=progress)
-
-    def validate(
-        self,
-        frame: pd.DataFrame,
-        node: str,
-        *,
-        project: ProjectLike | None = None,
-        others: Mapping[str, pd.DataFrame] | None = None,
-        privacy: bool = True,
-        progress: Progress = True,
-    ) -> ValidationReport:
-        """Check rows against the dictionary; nothing is sent but look-ups of links (peregrine).
-
-        See ``gen3nb.frames.validation.validate``.
-        """
-        from gen3nb.frames.validation import validate
-
-        return validate(
-            frame,
-            node,
-            dictionary=self.dictionary,
-            project=project,
-            connection=self,
-            others=dict(others or {}),
-            privacy=privacy,
-            progress=progress,
-        )
-
-    def diff(
-        self,
-        frame: pd.DataFrame,
-        node: str,
-        *,
-        project: ProjectLike,
-        missing: Missing = "keep",
-        progress: Progress = True,
-    ) -> Difference:
-        """Say what a submission would change (sheepdog, ``GET {P}/{Q}/export``).
-
-        See ``gen3nb.frames.comparing.diff``.
-        """
-        from gen3nb.frames.comparing import diff
-
-        return diff(frame, node, connection=self, project=project, missing=missing, progress=progress)
+class WritingVerbs(Foundation):
+    """Submit and delete records; back a project up and bring it back."""
 
     def submit(
         self,
@@ -438,8 +253,3 @@ class Verbs(ABC):
             progress=progress,
             stop=stop,
         )
-
-
-def _given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what was not given, so that the defaults stand in one place."""
-    return {name: value for name, value in options.items() if value is not None}
