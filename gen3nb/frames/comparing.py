@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,8 @@ class Difference:
     counts : dict of str to int
         Records ``new``, ``changed``, ``unchanged``, ``only_in_commons``, ``cannot_change``; and cells
         ``cleared`` (a stored value goes) and ``kept`` (the cell is empty, a stored value stays).
+    notes : list of str
+        What is no obstacle, but worth to know.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Difference:
         endpoint: str,
     ) -> None:
         self.node, self.project, self.endpoint = node, project, endpoint
+        self.notes = list(comparison.notes)
 
         def listed(positions: Sequence[int]) -> pd.DataFrame:
             return pd.DataFrame(
@@ -121,7 +125,7 @@ class Difference:
         rows = [("✗ cannot change", text) for text in _told(self.cannot_change)]
         rows += [("change", text) for text in _told(self.changed)]
         more = "see <code>.changed</code> and <code>.cannot_change</code>" if len(rows) > 20 else ""
-        return page("Difference", str(self), rows[:20], [more])
+        return page("Difference", str(self), rows[:20], [*map(html.escape, self.notes), more])
 
 
 def _told(cells: pd.DataFrame) -> Iterator[str]:

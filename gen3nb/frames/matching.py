@@ -18,6 +18,8 @@ __all__ = ["CellChange", "Comparison", "Missing", "compare", "same_record", "sam
 
 Missing = Literal["keep", "clear"]
 _NOT_COMPARED = {"id", "type", "project_id", "submitter_id"}
+#: What the index holds of a file too, and never changes.
+_IN_THE_INDEX = {"file_size", "md5sum"}
 
 
 class CellChange(NamedTuple):
@@ -47,6 +49,8 @@ class Comparison:
     stored : dict of int to StoredKey
     cleared, kept : int
         Cells that empty a stored value; cells that are empty and leave one as it is.
+    notes : list of str
+        What is no obstacle, but worth to know.
     """
 
     new: list[int] = field(default_factory=list)
@@ -59,6 +63,7 @@ class Comparison:
     stored: dict[int, StoredKey] = field(default_factory=dict)
     cleared: int = 0
     kept: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 def compare(
@@ -110,7 +115,21 @@ def compare(
             result.records[i] = dict.fromkeys(asked) | given
         else:
             _one(result, i, record, before, node, columns)
+    if node.is_file:
+        _note_files(result)
     return result
+
+
+def _note_files(result: Comparison) -> None:
+    """Say that the index keeps what it has of a file: an update changes the record alone."""
+    files = {cell.position for cell in result.cells if cell.column in _IN_THE_INDEX and cell.old is not None}
+    if files:
+        rows = "1 row changes" if len(files) == 1 else f"{len(files):,} rows change"
+        result.notes.append(
+            f"{rows} file_size or md5sum of a file that is there already. The commons changes the record "
+            "alone; its index keeps the old values, by which downloads are checked. If the file itself is "
+            "another one, upload it and submit it as a new record."
+        )
 
 
 def _one(

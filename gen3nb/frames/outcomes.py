@@ -33,6 +33,8 @@ class SubmissionReport:
         Rows ``created``, ``updated``, ``unchanged``, ``rejected``, ``not_sent``, ``unknown``.
     validation : dict of str to ValidationReport
         What was found before sending, by node.
+    notes : list of str
+        What is no problem, but worth to know.
     journal : Path or None
         The submission's journal.
     transactions : list of int
@@ -54,6 +56,11 @@ class SubmissionReport:
         self.endpoint, self.project, self.dry_run, self.journal = endpoint, project, dry_run, journal
         self.transactions = list(transactions)
         self.validation: dict[str, ValidationReport] = {one.node.name: one.validation for one in plans}
+        self.notes = [
+            f"{one.node.name}: {note}"
+            for one in plans
+            for note in one.validation.notes + one.comparison.notes
+        ]
         self.cleared = sum(one.comparison.cleared for one in plans)
         self.kept = sum(one.comparison.kept for one in plans)
         self._rows = [row for one in plans for row in _rows(one, dry_run)]
@@ -111,9 +118,7 @@ class SubmissionReport:
         more = (
             f"… and {len(ordered) - 20} more kinds: see <code>.to_frame()</code>" if len(ordered) > 20 else ""
         )
-        notes = [
-            html.escape(f"{node}: {note}") for node, one in self.validation.items() for note in one.notes
-        ]
+        notes = map(html.escape, self.notes)
         return page(f"{self.project} at {self.endpoint}", str(self), rows, [more, *notes])
 
 
