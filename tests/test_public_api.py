@@ -16,9 +16,10 @@ from gen3nb.client.fence import Fence
 from gen3nb.client.peregrine import Peregrine
 from gen3nb.client.sheepdog import Sheepdog
 from gen3nb.client.workspace import Workspace
+from gen3nb.dtp import Exporter, Gen3Submitter, Querier
 
 SNAPSHOT = Path(__file__).with_name("public_api.txt")
-CLASSES = (gen3nb.Commons, Sheepdog, Peregrine, Fence, Arborist, Workspace)
+CLASSES = (gen3nb.Commons, Sheepdog, Peregrine, Fence, Arborist, Workspace, Querier, Exporter, Gen3Submitter)
 FUNCTIONS = ("connect", "sandbox", "read_tsv", "read_workbook", "of")
 
 

@@ -18,7 +18,7 @@ from gen3nb.frames.casting import cast
 from gen3nb.frames.codec import link_column, plain_column, plain_columns
 from gen3nb.frames.origin import ROWS_OF_A_FILE, tag_as
 
-__all__ = ["cell_text", "node_of_cells", "read_tsv", "rows_index", "titles_of", "to_tsv"]
+__all__ = ["cell_text", "node_of_cells", "read_tsv", "rows_index", "titles_of", "to_tsv", "tsv_text"]
 
 # At each of these the service's TSV reader ends the line, also within quotes.
 _SERVICE_CUTS_AT = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
@@ -254,7 +254,35 @@ def to_tsv(frame: pd.DataFrame, path: str | Path, node: Node) -> Path:
     """
     target = Path(path).expanduser()
     is_csv = target.suffix.lower() == ".csv"
+    titles, columns = _cells(frame, node, is_csv=is_csv, ids=False)
+    with target.open("w", encoding="utf-8", newline="") as file:
+        _put(file, titles, columns, is_csv=is_csv)
+    return target
+
+
+def tsv_text(frame: pd.DataFrame, node: Node) -> str:
+    """Give what :func:`to_tsv` writes, and the column ``id`` for those who look records up by it.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    node : Node
+
+    Returns
+    -------
+    str
+        Lines end in CR LF.
+    """
+    held = io.StringIO(newline="")
+    _put(held, *_cells(frame, node, is_csv=False, ids=True), is_csv=False)
+    return held.getvalue()
+
+
+def _cells(frame: pd.DataFrame, node: Node, *, is_csv: bool, ids: bool) -> tuple[list[str], list[list[str]]]:
+    """Give the header and the cells of each column, as text."""
     unsent = (set(node.system_properties) - {"project_id"}) | {"id", "state", "type"}
+    if ids:
+        unsent -= {"id"}
     titles, columns = ["type"], [[node.name] * len(frame)]
     for position, title in enumerate(plain_columns(frame)):
         if title in unsent:
@@ -265,12 +293,14 @@ def to_tsv(frame: pd.DataFrame, path: str | Path, node: Node) -> Path:
         titles.append(title)
         columns.append([cell_text(value, separator, title, row) for row, value in enumerate(values)])
     _warn_of_cuts(titles, columns)
-    with target.open("w", encoding="utf-8", newline="") as file:
-        # CR LF, as the service's templates have it: so that csv quotes a cell with either of them
-        writer = csv.writer(file, delimiter="," if is_csv else "\t", lineterminator="\r\n")
-        writer.writerow(titles)
-        writer.writerows(zip(*columns, strict=True))
-    return target
+    return titles, columns
+
+
+def _put(file: IO[str], titles: list[str], columns: list[list[str]], *, is_csv: bool) -> None:
+    # CR LF, as the service's templates have it: so that csv quotes a cell with either of them
+    writer = csv.writer(file, delimiter="," if is_csv else "\t", lineterminator="\r\n")
+    writer.writerow(titles)
+    writer.writerows(zip(*columns, strict=True))
 
 
 def cell_text(value: Any, separator: str, column: str, row: int) -> str:
@@ -321,6 +351,6 @@ def _warn_of_cuts(titles: list[str], columns: list[list[str]]) -> None:
                 warnings.warn(
                     f"Row {row + 2}, {title}: {cell!r} holds a line break at which the service would cut a "
                     "TSV cell. Submit the frame itself; read_tsv reads this file well.",
-                    stacklevel=3,
+                    stacklevel=4,
                 )
                 return
