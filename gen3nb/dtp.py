@@ -16,7 +16,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal
 
 from gen3nb.client.auth import Auth
 from gen3nb.errors import Gen3Error, NotConnected, SubmissionError, ValidationError
@@ -33,8 +33,8 @@ __all__ = ["Auth", "Exporter", "Gen3Submitter", "Querier"]
 Rows = list[dict[str, Any]]
 
 
-class Querier:
-    """Look up programs, projects and records.
+class _Asker:
+    """What signs in once and asks.
 
     Parameters
     ----------
@@ -48,10 +48,14 @@ class Querier:
     """
 
     def __init__(self, auth: Auth | Gen3Auth | Commons) -> None:
-        self._commons = _commons_of(auth, "Querier")
+        self._commons = _commons_of(auth, type(self).__name__)
 
     def __repr__(self) -> str:
-        return f"<Querier: {self._commons.endpoint}>"
+        return f"<{type(self).__name__}: {self._commons.endpoint}>"
+
+
+class Querier(_Asker):
+    """Look up programs, projects and records, as an Auth (or a Gen3Auth, or a Commons) may."""
 
     def get_programs(self) -> list[str]:
         """Give the names of all programs (sheepdog, ``GET /api/v0/submission/``)."""
@@ -109,45 +113,8 @@ class Querier:
         return self._commons.query(query_string, variables)
 
 
-class Exporter:
-    """Give or save records as JSON or TSV.
-
-    Parameters
-    ----------
-    auth : Auth, gen3.auth.Gen3Auth or Commons
-        Who asks, and which commons.
-
-    Raises
-    ------
-    NotConnected
-        It is none of these.
-    """
-
-    def __init__(self, auth: Auth | Gen3Auth | Commons) -> None:
-        self._commons = _commons_of(auth, "Exporter")
-
-    def __repr__(self) -> str:
-        return f"<Exporter: {self._commons.endpoint}>"
-
-    @overload
-    def export_node(
-        self,
-        program: str,
-        project: str,
-        node_type: str,
-        fileformat: Literal["json"],
-        filename: str | os.PathLike[str] | None = None,
-    ) -> Rows: ...
-
-    @overload
-    def export_node(
-        self,
-        program: str,
-        project: str,
-        node_type: str,
-        fileformat: str,
-        filename: str | os.PathLike[str] | None = None,
-    ) -> Rows | str: ...
+class Exporter(_Asker):
+    """Give or save records as JSON or TSV, as an Auth (or a Gen3Auth, or a Commons) may read them."""
 
     def export_node(
         self,
@@ -185,30 +152,10 @@ class Exporter:
         _check_format(fileformat)
         node = self._commons.dictionary[node_type]
         records = _records(self._commons, node_type, program, project)
-        text = _tsv_of(records, node) if fileformat == "tsv" else None
-        if filename is not None:
-            _write(_json_text(records) if text is None else text, filename)
-        return records if text is None else text
-
-    @overload
-    def export_record(
-        self,
-        program: str,
-        project: str,
-        uuid: str,
-        fileformat: Literal["json"],
-        filename: str | os.PathLike[str] | None = None,
-    ) -> dict[str, Any]: ...
-
-    @overload
-    def export_record(
-        self,
-        program: str,
-        project: str,
-        uuid: str,
-        fileformat: str,
-        filename: str | os.PathLike[str] | None = None,
-    ) -> dict[str, Any] | str: ...
+        if fileformat == "tsv":
+            return _saved(_tsv_of(records, node), filename)
+        _saved(_json_text(records) if filename is not None else "", filename)
+        return records
 
     def export_record(
         self,
@@ -250,10 +197,10 @@ class Exporter:
         _check_format(fileformat)
         commons = self._commons
         record = stored_record(commons, commons.project_id((program, project)), uuid)
-        text = _tsv_of([record], commons.dictionary[str(record["type"])]) if fileformat == "tsv" else None
-        if filename is not None:
-            _write(_json_text(record) if text is None else text, filename)
-        return record if text is None else text
+        if fileformat == "tsv":
+            return _saved(_tsv_of([record], commons.dictionary[str(record["type"])]), filename)
+        _saved(_json_text(record), filename)
+        return record
 
     def save(
         self, data: Rows | Mapping[str, Any] | str, fileformat: str, path: str | os.PathLike[str]
@@ -277,7 +224,7 @@ class Exporter:
             The file cannot be written.
         """
         _check_format(fileformat)
-        _write(data if isinstance(data, str) else self._text_of(data, fileformat), path)
+        _saved(data if isinstance(data, str) else self._text_of(data, fileformat), path)
 
     def _text_of(self, data: Rows | Mapping[str, Any], fileformat: str) -> str:
         if fileformat == "json":
@@ -293,7 +240,7 @@ class Exporter:
         return _tsv_of(records, self._commons.dictionary[str(kinds.pop())])
 
 
-class Gen3Submitter:
+class Gen3Submitter(_Asker):
     """Submit a file of records.
 
     Parameters
@@ -313,13 +260,9 @@ class Gen3Submitter:
         self, endpoint: str, credentials: str | os.PathLike[str] | Mapping[str, Any] | None = None
     ) -> None:
         if isinstance(credentials, Mapping):
-            auth = Auth(endpoint, refresh_token=credentials)
+            super().__init__(Auth(endpoint, refresh_token=credentials))
         else:
-            auth = Auth(endpoint, credentials)
-        self._commons = _commons_of(auth, "Gen3Submitter")
-
-    def __repr__(self) -> str:
-        return f"<Gen3Submitter: {self._commons.endpoint}>"
+            super().__init__(Auth(endpoint, credentials))
 
     def submit_record(
         self,
@@ -426,8 +369,10 @@ def _check_format(fileformat: str) -> None:
         raise ValidationError(f"{fileformat!r} is no format: choose 'json' or 'tsv'.")
 
 
-def _write(text: str, path: str | os.PathLike[str]) -> None:
-    """Write a file whole or not at all."""
+def _saved(text: str, path: str | os.PathLike[str] | None) -> str:
+    """Give a text, having written it whole or not at all if a file is named."""
+    if path is None:
+        return text
     target = Path(path).expanduser()
     problem = ""
     try:
@@ -439,3 +384,4 @@ def _write(text: str, path: str | os.PathLike[str]) -> None:
         problem = error.strerror or type(error).__name__
     if problem:
         raise Gen3Error(f"{target} could not be written: {problem}. Choose another place.", path=str(target))
+    return text
