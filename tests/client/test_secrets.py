@@ -61,6 +61,9 @@ def rendered(error: BaseException) -> str:
     return "".join(lines) + shown.getvalue() + facts
 
 
+PACKAGE = str(Path(gen3nb.__file__).parent)
+
+
 def failing(secrets: Secrets) -> dict[str, tuple[dict[str, Any], Callable[[gen3nb.Commons], Any]]]:
     fine = {"access_token": secrets.token}
     echo = {"message": f"bearer {secrets.token} is not good, nor is {secrets.key}"}
@@ -124,7 +127,7 @@ def test_nothing_in_a_failure(
     error = caught.value
     # the frames of this test hold the secrets themselves: leave those out
     trace = error.__traceback__
-    while trace is not None and "/gen3nb/" not in trace.tb_frame.f_code.co_filename:
+    while trace is not None and not trace.tb_frame.f_code.co_filename.startswith(PACKAGE):
         trace = trace.tb_next
     assert trace is not None
     shown = rendered(error.with_traceback(trace))
