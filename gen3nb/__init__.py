@@ -21,13 +21,14 @@ __all__ = [
     "errors",
     "of",
     "panels",
+    "profiles",
     "read_tsv",
     "read_workbook",
     "sandbox",
 ]
 
 if TYPE_CHECKING:
-    from gen3nb import errors, panels
+    from gen3nb import errors, panels, profiles
     from gen3nb.accessor import of
     from gen3nb.commons import Commons, connect
     from gen3nb.frames.tsv import read_tsv
@@ -41,6 +42,7 @@ _HOMES = {
     "errors": "gen3nb.errors",
     "of": "gen3nb.accessor",
     "panels": "gen3nb.panels",
+    "profiles": "gen3nb.profiles",
     "read_tsv": "gen3nb.frames.tsv",
     "read_workbook": "gen3nb.frames.workbooks",
     "sandbox": "gen3nb.launch",

@@ -39,6 +39,10 @@ def members(kind: type) -> dict[str, object]:
 def described() -> str:
     """Write down each public name and its signature, one a line."""
     lines = [f"gen3nb.{name}{inspect.signature(getattr(gen3nb, name))}" for name in FUNCTIONS]
+    for name in gen3nb.profiles.__all__:
+        value = getattr(gen3nb.profiles, name)
+        lines.append(f"gen3nb.profiles.{name}{inspect.signature(value)}")
+        assert inspect.getdoc(value)
     for kind in CLASSES:
         lines.append(f"{kind.__name__}{inspect.signature(kind)}")
         for name in sorted(members(kind)):

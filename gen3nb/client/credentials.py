@@ -12,11 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from gen3nb.client.addresses import is_loopback, origin
+from gen3nb.client.private_files import close_to_others
 from gen3nb.client.redaction import Secret, hide, redact
 from gen3nb.client.tokens import claims_of, endpoint_of_issuer, when
 from gen3nb.errors import AuthError, KeyExpired, ProfileError
 
-__all__ = ["Credential", "from_access_token", "from_file", "from_key", "from_text", "same_commons"]
+__all__ = [
+    "Credential",
+    "from_access_token",
+    "from_file",
+    "from_key",
+    "from_text",
+    "same_commons",
+    "stated_endpoint",
+]
 
 DOUBTFUL = 900.0  # seconds by which the clocks of two machines may well differ
 LARGEST_KEY_FILE = 100_000
@@ -193,6 +202,7 @@ def from_file(path: str | os.PathLike[str], source: str = "") -> Credential:
         problem = f"{name} cannot be read ({error.strerror or type(error).__name__})"
     if problem:
         raise ProfileError(problem, path=str(file))
+    close_to_others(file, "your API key")
     if not content.strip():
         raise ProfileError(f"{name} is empty: {_WANTED}", path=str(file))
     if len(content) > LARGEST_KEY_FILE or b"\0" in content[:1000] or content.startswith(b"%PDF"):
@@ -206,6 +216,16 @@ def from_file(path: str | os.PathLike[str], source: str = "") -> Credential:
     if document is ...:
         raise ProfileError(f"{name} is not JSON, so it is no API key file: {_WANTED}", path=str(file))
     return from_key(document, name)
+
+
+def stated_endpoint(credentials: object) -> str:
+    """Give the commons that a key file or its content names, as some clients write it; else empty."""
+    document: Any = credentials
+    if isinstance(credentials, str | os.PathLike):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            document = hide(json.loads(_place(os.fspath(credentials)).read_bytes()))
+    stated = document.get("api_endpoint") if isinstance(document, Mapping) else None
+    return str(stated).strip() if isinstance(stated, str) else ""
 
 
 def from_text(text: str, source: str) -> Credential:
@@ -222,12 +242,18 @@ def from_text(text: str, source: str) -> Credential:
             f"{source} is given by its path, but this is the key itself: save it in a file, for a key that "
             "stands in code or in a notebook is soon in other hands"
         )
+    path = _place(text)
+    return from_file(path, f"{source} {path}")
+
+
+def _place(text: str) -> Path:
+    """Find a key file by its path, or by its name in ``~/.gen3``."""
     text = str(text)  # a path is no secret; pathlib wants it plain
     path = Path(text).expanduser()
     if not path.is_file() and "/" not in text and "\\" not in text:
         home = Path("~/.gen3").expanduser() / text
         path = next((p for p in (home, home.with_name(text + ".json")) if p.is_file()), path)
-    return from_file(path, f"{source} {path}")
+    return path
 
 
 def _is_key(text: str) -> bool:

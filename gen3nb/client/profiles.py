@@ -1,25 +1,28 @@
-"""Profiles: ``~/.gen3/gen3_client_config.ini``, shared with ``gen3-client`` and ``data-client``."""
+"""Profiles: ``~/.gen3/gen3_client_config.ini``, shared with ``gen3-client`` and ``data-client``.
+
+Profiles that the gen3 SDK's ``gen3 configure`` wrote to ``~/.gen3/config`` count as well.
+"""
 
 from __future__ import annotations
 
-import configparser
 import difflib
 import logging
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gen3nb.client.credentials import Credential, from_access_token, from_key
+from gen3nb.client.profile_file import path, read, sdk_path
 from gen3nb.client.redaction import Secret
-from gen3nb.errors import ProfileError
+from gen3nb.errors import Gen3Error, ProfileError
 
-__all__ = ["Profile", "default", "get", "names", "path"]
+__all__ = ["Profile", "default", "get", "home_of", "names", "path"]
 
 logger = logging.getLogger("gen3nb.client")
 
 KEYS = ("key_id", "api_key", "access_token", "api_endpoint", "use_shepherd", "min_shepherd_version")
+SECRETS = ("api_key", "access_token", "access_key")
+DEFAULT = "default"  # a profile of this name, or a key ``default = true`` in one
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Profile:
             found = Credential(source)
         else:
             raise ProfileError(
-                f"{source} in {path()} has neither api_key nor access_token", profile=self.name
+                f"{source} in {home_of(self.name)} has neither api_key nor access_token", profile=self.name
             )
         return Credential(
             source,
@@ -80,14 +83,15 @@ class Profile:
         )
 
 
-def path() -> Path:
-    """Give the profile file's path."""
-    return Path("~/.gen3/gen3_client_config.ini").expanduser()
-
-
 def names() -> list[str]:
-    """Give the names of all profiles, in the order of the file."""
-    return list(_read().sections())
+    """Give the names of all profiles, in the order of the file.
+
+    Raises
+    ------
+    ProfileError
+        The file is broken.
+    """
+    return list(_sections())
 
 
 def get(name: str) -> Profile:
@@ -98,59 +102,80 @@ def get(name: str) -> Profile:
     ProfileError
         There is none of this name, or the file is broken.
     """
-    parser = _read()
-    if not parser.has_section(name):
-        known = parser.sections()
-        near = difflib.get_close_matches(name, known, n=1)
-        if near:
-            hint = f"; did you mean {near[0]!r}?"
-        elif known:
-            hint = "; it has " + ", ".join(repr(item) for item in known[:8])
-        else:
-            hint = ": there are no profiles on this machine yet"
-        raise ProfileError(f"there is no profile {name!r} in {path()}{hint}", profile=name)
-    section: dict[str, str] = {k: Secret(v.strip()) for k, v in parser.items(name) if v is not None}
+    section = _sections()
+    if name not in section:
+        raise _unknown(name, list(section))
+    values = section[name][1]
     return Profile(
         name,
-        str(section.get("api_endpoint", "")).rstrip("/"),
-        {
-            key: str(value)
-            for key, value in section.items()
-            if key not in ("api_key", "access_token", "access_key")
-        },
-        Secret(section.get("api_key", "")),
-        Secret(section.get("access_token", "") or section.get("access_key", "")),
+        str(values.get("api_endpoint", "")).rstrip("/"),
+        {key: str(value) for key, value in values.items() if key not in SECRETS},
+        Secret(values.get("api_key", "")),
+        Secret(values.get("access_token", "") or values.get("access_key", "")),
     )
+
+
+def home_of(name: str) -> Path:
+    """Give the file that a profile stands in.
+
+    Raises
+    ------
+    ProfileError
+        There is none of this name, or the file is broken.
+    """
+    section = _sections()
+    if name not in section:
+        raise _unknown(name, list(section))
+    return section[name][0]
 
 
 def default() -> str | None:
-    """Give the profile that counts when none is named: ``default``, or the only one there is."""
-    found = names()
-    chosen = [name for name in found if name.lower() == "default"] or found
+    """Give the profile that counts when none is named.
+
+    The one with ``default = true``, else one that is called ``default``, else the only one there is.
+
+    Raises
+    ------
+    ProfileError
+        The file is broken.
+    """
+    section = _sections()
+    marked = [name for name, (_, values) in section.items() if is_default(values)]
+    chosen = marked or [name for name in section if name.lower() == DEFAULT] or list(section)
     return chosen[0] if len(chosen) == 1 else None
 
 
-def _read() -> configparser.ConfigParser:
-    """Read the file as its Go writers mean it: no interpolation, no special sections."""
-    parser = configparser.ConfigParser(
-        interpolation=None, default_section="\0", strict=False, delimiters=("=",), allow_no_value=True
-    )
-    file = path()
-    problem = ""
-    try:
-        mode = file.stat().st_mode
-        with file.open(encoding="utf-8-sig") as opened:
-            parser.read_file(opened)
-    except FileNotFoundError:
-        return parser
-    except configparser.MissingSectionHeaderError as error:
-        problem = f"line {error.lineno} stands before the first [profile]"
-    except configparser.ParsingError as error:
-        problem = "line " + ", ".join(str(line) for line, _ in error.errors[:3]) + " is not 'key = value'"
-    except (OSError, UnicodeDecodeError) as error:
-        problem = type(error).__name__
-    if problem:
-        raise ProfileError(f"the profile file {file} cannot be read: {problem}", path=str(file))
-    if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
-        logger.warning("other users of this machine can read your keys in %s: chmod 600 it", file)
-    return parser
+def is_default(values: Mapping[str, str]) -> bool:
+    """Tell whether a section says that it is the default."""
+    return values.get(DEFAULT, "").lower() in ("true", "yes", "1")
+
+
+def _sections() -> dict[str, tuple[Path, dict[str, Secret]]]:
+    """Give file and values of every profile; the Go clients' file counts before the SDK's."""
+    found: dict[str, tuple[Path, dict[str, Secret]]] = {}
+    for file in (path(), sdk_path()):
+        try:
+            ini = read(file)
+        except Gen3Error as error:
+            if file == path():
+                raise
+            logger.warning("%s", error)
+            continue
+        for name in ini.sections():
+            found.setdefault(name, (file, ini.values(name)))
+    return found
+
+
+def _unknown(name: str, known: list[str]) -> ProfileError:
+    """Say that there is no such profile, and which is near."""
+    near = difflib.get_close_matches(name, known, n=1) or [
+        one for one in known if one.lower() == name.lower()
+    ]
+    if near:
+        hint = f"; did you mean {near[0]!r}?"
+    elif known:
+        more = f" and {len(known) - 8} more" if len(known) > 8 else ""
+        hint = "; it has " + ", ".join(repr(item) for item in known[:8]) + more
+    else:
+        hint = ": there are no profiles on this machine yet; make one with `gen3nb configure`"
+    return ProfileError(f"there is no profile {name!r} in {path()}{hint}", profile=name)

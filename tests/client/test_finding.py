@@ -333,7 +333,7 @@ def test_profiles_are_read_as_their_writers_mean_them(gen3: Stub, home: Path) ->
     key = key_of(gen3)["api_key"]
     file.write_bytes(
         b"\xef\xbb\xbf; a comment\r\n[DEFAULT]\r\n"
-        + f"key_id=%(x)s\r\napi_key = {key}\r\napi_endpoint={gen3.endpoint}/\r\nbucket\r\n".encode()
+        + f"key_id=%(x)s\r\napi_key = {key}\r\napi_endpoint={gen3.endpoint}/\r\n".encode()
         + b"[sdk]\r\naccess_key = 50%\r\nAPI_Endpoint = https://x.test\r\n"
     )
     file.chmod(0o600)
@@ -368,7 +368,9 @@ def test_profiles_that_are_none(gen3: Stub, home: Path) -> None:
     [
         (b"api_key = x\n", "line 1 stands before"),
         (b"[a]\n= 1\n", "line 2 is not"),
-        (b"[a]\n\xff\xfe", "cannot be read"),
+        (b"[a]\nk = 1\nwords\n", "line 3 is not"),
+        (b"[a\nk = 1\n", "line 1 begins with"),
+        (b"[a]\nk = 1\n\xff\xfe", "line 3 is not text"),
     ],
 )
 def test_a_broken_profile_file(gen3: Stub, home: Path, content: bytes, says: str) -> None:
@@ -380,11 +382,11 @@ def test_a_broken_profile_file(gen3: Stub, home: Path, content: bytes, says: str
     gen3nb.connect(gen3.endpoint, credentials=key_of(gen3)).close()
 
 
-def test_a_profile_file_that_others_can_read_is_told(
+def test_a_profile_file_that_others_can_read_is_closed_to_them(
     gen3: Stub, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = write_profiles(home, mine=profile_of(gen3))
     file.chmod(0o644)
     gen3nb.connect("mine").close()
     assert "chmod 600" in caplog.text
-    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
