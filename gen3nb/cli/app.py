@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gen3nb import __version__
-from gen3nb.cli import auth, demo, dictionary, lab, sandbox, version
+from gen3nb.cli import auth, demo, dictionary, doctor, lab, sandbox, version
 from gen3nb.cli.output import failed
 from gen3nb.errors import (
     AuthError,
@@ -56,6 +56,7 @@ app.add_typer(sandbox.app, name="sandbox")
 app.command("lab")(lab.lab)
 app.add_typer(dictionary.app, name="dictionary")
 app.command("auth")(auth.auth)
+app.command("doctor")(doctor.doctor)
 app.command("version")(version.version)
 
 

@@ -150,6 +150,12 @@ class Auth(Gen3Auth):  # type: ignore[misc]  # the SDK has no types
         return self._credential.key_expires
 
     @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which the commons' clock is ahead of this machine's; None before it issued a token."""
+        token = self._keeper.token
+        return token.skew if token is not None and token.fresh else None
+
+    @property
     def renewable(self) -> bool:
         """Whether a new access token can be fetched when this one ends."""
         return self._keeper.renewable
