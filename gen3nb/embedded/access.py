@@ -5,6 +5,7 @@ Words and status codes are those of the real services: authutils' for tokens, ar
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 import uuid
@@ -19,12 +20,19 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 KEY_ID = "fence_key_practice"
 SCOPES = ["user", "fence", "openid", "admin", "data"]
 MAIL_DOMAIN = "commons.test"
+KEY_LIFETIME = 30 * 86400
 DEFAULT_USERS: dict[str, Mapping[str, Iterable[str]]] = {
     "admin": {"/": ["*"]},
     "submitter": {"/programs": ["create", "read", "update", "delete"]},
     "reader": {"/programs": ["read"]},
     "nobody": {},
 }
+#: Where arborist says who may run jobs, and by which method.
+JOBS = ("/sower", "access")
+CLIENT = "practice-client"
+CLIENT_GRANTS: dict[str, list[str]] = {"/programs": ["read"]}
+
+Grants = dict[str, set[str]]
 
 
 class Refused(Exception):
@@ -64,16 +72,37 @@ class Refused(Exception):
 
 @dataclass
 class User:
-    """One user: ``name`` is how the sandbox calls it, ``username`` how the services do."""
+    """One user: ``name`` is how the sandbox calls it, ``username`` how the services do.
+
+    Attributes
+    ----------
+    own : dict[str, set[str]]
+        What the user may do since the start, or since somebody set it: methods by resource.
+    policies : dict[str, dict[str, set[str]]]
+        What requests for access have granted, by policy.
+    client_id : str
+        Of an OIDC client that signs in by itself: it is nobody's account, and has no number.
+    """
 
     name: str
     number: int
-    grants: dict[str, set[str]] = field(default_factory=dict)
+    own: Grants = field(default_factory=dict)
+    policies: dict[str, Grants] = field(default_factory=dict)
+    client_id: str = ""
+
+    @property
+    def grants(self) -> Grants:
+        """What the user may do, whatever gives it."""
+        found = {place: set(methods) for place, methods in self.own.items()}
+        for policy in self.policies.values():
+            for place, methods in policy.items():
+                found[place] = found.get(place, set()) | methods
+        return found
 
     @property
     def username(self) -> str:
         """The name in tokens and answers, shaped as an e-mail address."""
-        return self.name if "@" in self.name else f"{self.name}@{MAIL_DOMAIN}"
+        return self.name if "@" in self.name or self.client_id else f"{self.name}@{MAIL_DOMAIN}"
 
     @property
     def is_admin(self) -> bool:
@@ -90,6 +119,14 @@ class Clock:
     def now(self) -> float:
         """Give the seconds since 1970."""
         return time.time() + self.offset
+
+
+def grants_of(given: Mapping[str, Iterable[str]]) -> Grants:
+    """Read grants: project ids or resource paths to methods; who may do anything may run jobs too."""
+    found = {resource_of(place): set(methods) for place, methods in given.items()}
+    if found and "/" not in found:
+        found.setdefault(JOBS[0], {JOBS[1]})
+    return found
 
 
 def resource_of(place: str) -> str:
@@ -122,13 +159,16 @@ class Access:
         users: Mapping[str, Mapping[str, Iterable[str]]] | None = None,
         *,
         token_lifetime: int = 1800,
-        key_lifetime: int = 30 * 86400,
+        key_lifetime: int = KEY_LIFETIME,
     ) -> None:
         self.issuer = issuer
         self.token_lifetime = token_lifetime
         self.key_lifetime = key_lifetime
         self.clock = Clock()
+        self.at_work: str | None = None  # the user in whose workspace this machine is
         self.users: dict[str, User] = {}
+        self.client = User(CLIENT, 0, grants_of(CLIENT_GRANTS), client_id=CLIENT)
+        self.client_secret = secrets.token_urlsafe(32)
         self._keys: dict[str, dict[str, int]] = {}
         self._denied: set[str] = set()
         self._lock = threading.Lock()
@@ -140,10 +180,10 @@ class Access:
     # -- users -------------------------------------------------------------------------------------------
 
     def grant(self, name: str, grants: Mapping[str, Iterable[str]]) -> User:
-        """Set what a user may do, in place of what it could; a new name is a new user."""
+        """Set what a user may do, in place of all that it could; a new name is a new user."""
         with self._lock:
             user = self.users.get(name) or User(name, len(self.users) + 1)
-            user.grants = {resource_of(place): set(methods) for place, methods in grants.items()}
+            user.own, user.policies = grants_of(grants), {}
             self.users[name] = user
             return user
 
@@ -153,10 +193,25 @@ class Access:
             (u for u in list(self.users.values()) if u.username == name), None
         )
 
-    def add_grant(self, user: User, resource: str, methods: Iterable[str]) -> None:
-        """Let a user do more than before."""
+    def give(self, username: str, policy_id: str, grants: Mapping[str, Iterable[str]]) -> None:
+        """Let a user, who need not be known yet, do what a policy says."""
+        user = self.named(username) or self.grant(username, {})
         with self._lock:
-            user.grants = {**user.grants, resource: user.grants.get(resource, set()) | set(methods)}
+            policy = {place: set(methods) for place, methods in grants.items()}
+            user.policies = {**user.policies, policy_id: policy}
+
+    def take(self, username: str, policy_id: str) -> None:
+        """Take a policy from a user; what others give stays."""
+        user = self.named(username)
+        if user is not None:
+            with self._lock:
+                user.policies = {name: one for name, one in user.policies.items() if name != policy_id}
+
+    def take_all(self) -> None:
+        """Take from every user what requests for access have granted."""
+        with self._lock:
+            for user in self.users.values():
+                user.policies = {}
 
     def allowed(self, user: User | None, method: str, resource: str) -> bool:
         """Say whether a user may do ``method`` on ``resource``; a grant covers what lies below it."""
@@ -177,6 +232,7 @@ class Access:
         self, user: User, purpose: str, lifetime: float, scope: list[str] | None, issuer: str | None
     ) -> dict[str, Any]:
         now = int(self.clock.now())
+        subject = {} if user.client_id else {"sub": str(user.number)}
         return {
             "pur": purpose,
             "iss": issuer or self.issuer,
@@ -185,14 +241,22 @@ class Access:
             "exp": int(now + lifetime),
             "jti": str(uuid.uuid4()),
             "scope": list(scope or SCOPES),
-            "azp": "",
-            "sub": str(user.number),
+            "azp": user.client_id,
+            **subject,
         }
 
-    def access_token(self, user: User, lifetime: float | None = None, issuer: str | None = None) -> str:
+    def access_token(
+        self,
+        user: User,
+        lifetime: float | None = None,
+        issuer: str | None = None,
+        scope: list[str] | None = None,
+    ) -> str:
         """Sign an access token that ends in ``lifetime`` seconds (negative: it ended that long ago)."""
         seconds = self.token_lifetime if lifetime is None else lifetime
-        claims = self._claims(user, "access", seconds, None, issuer)
+        claims = self._claims(user, "access", seconds, scope, issuer)
+        if user.client_id:
+            return self._sign({**claims, "context": {"user": {}}})
         facts = {"name": user.username, "is_admin": user.is_admin, "google": {"proxy_group": None}}
         return self._sign({**claims, "context": {"user": facts}})
 
@@ -249,7 +313,9 @@ class Access:
         return claims
 
     def user_of_claims(self, claims: Mapping[str, Any]) -> User:
-        """Find the user whom verified claims are about."""
+        """Find the user, or the client, whom verified claims are about."""
+        if "sub" not in claims and claims.get("azp") == self.client.client_id:
+            return self.client
         for user in list(self.users.values()):
             if str(user.number) == claims.get("sub"):
                 return user

@@ -1,89 +1,112 @@
-"""arborist: which user may do what on which resource, as a commons shows it under ``/authz``."""
+"""arborist: which user may do what on which resource, as a commons shows it under ``/authz``.
+
+Only what the proxy of a commons lets through: one's own mapping and resources, a check, and for who may read
+them the policies. Nobody asks for others.
+"""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from .access import Refused, User
 from .fence import authz_of
+from .policies import Policy
 from .state import State
-from .web import Json, Service, route
+from .web import Handler, Json, Service, proxy_page, route
 
-
-def missing(status: int) -> Response:
-    """Answer an unknown path."""
-    return Json({"error": {"message": "not found", "code": status}}, status)
+POLICIES = "/services/arborist/policy"
 
 
 def refuse(refused: Refused) -> Response:
     """Answer a token that is not good."""
-    return Json({"error": {"message": refused.detail, "code": refused.status}}, refused.status)
+    return _error(refused.status, refused.detail)
+
+
+def _error(status: int, message: str) -> Response:
+    return Json({"error": {"message": message, "code": status}}, status)
 
 
 def service(state: State) -> Service:
     """Give arborist as a service."""
-    return Service(routes(state), missing)
+    # the proxy forbids methods, and paths that it does not name are not arborist's
+    return Service(routes(state), lambda status: proxy_page(403 if status == 405 else status))
 
 
 def routes(state: State) -> list[BaseRoute]:
-    """Give the routes of arborist, with the paths that it has behind the proxy and itself."""
-    access = state.access
-
-    def caller(request: Request) -> User | None:
-        authorization = request.headers.get("authorization")
-        return access.user_of(authorization) if authorization else None
-
-    def mapping(request: Request, body: bytes) -> Response:
-        if request.method == "POST":
-            try:
-                named = access.named(json.loads(body)["username"])
-            except (ValueError, KeyError, TypeError):
-                return Json({"error": {"message": "could not parse request", "code": 400}}, 400)
-            asker = caller(request)
-            # a deployed commons lets nobody from outside ask for others
-            if asker is None or not (asker.is_admin or asker is named):
-                return Json({"error": {"message": "unauthorized", "code": 403}}, 403)
-            return Json(authz_of(named) if named else {})
-        user = caller(request)
-        return Json(authz_of(user) if user else {})
-
-    def asked(user: User | None, questions: list[dict[str, Any]]) -> bool:
-        return all(
-            access.allowed(user, one.get("action", {}).get("method", ""), one.get("resource", ""))
-            for one in questions
-        )
-
-    def auth_request(request: Request, body: bytes) -> Response:
-        try:
-            document = json.loads(body)
-            token = document["user"]["token"]
-            questions = document.get("requests") or [document["request"]]
-        except (ValueError, KeyError, TypeError):
-            return Json({"error": {"message": "could not parse request", "code": 400}}, 400)
-        return Json({"auth": asked(access.user_of(f"Bearer {token}"), questions)})
-
-    def proxy(request: Request, body: bytes) -> Response:
-        user = caller(request)
-        if user is None:
-            return Json({"error": {"message": "auth header missing", "code": 401}}, 401)
-        resource, method = request.query_params.get("resource", ""), request.query_params.get("method", "")
-        if access.allowed(user, method, resource):
-            return Response(status_code=200)
-        return Json({"error": {"message": "Unauthorized: user does not have access", "code": 403}}, 403)
-
-    def health(request: Request, body: bytes) -> Response:
-        return HTMLResponse("Healthy")
-
-    table = [
-        ("GET|POST", "/mapping", mapping),
-        ("GET|POST", "/auth/mapping", mapping),
-        ("POST", "/auth/request", auth_request),
-        ("GET", "/auth/proxy", proxy),
-        ("GET", "/health", health),
+    """Give the routes of arborist, with the paths that the proxy has below its prefix."""
+    arborist = Arborist(state)
+    table: list[tuple[str, str, Handler]] = [
+        ("GET", "/", arborist.check),
+        ("GET", "/mapping", arborist.mapping),
+        ("GET", "/resources", arborist.resources),
+        ("GET", "/policy", arborist.policies),
     ]
     return [route(methods, path, handler, refuse) for methods, path, handler in table]
+
+
+class Arborist:
+    """The handlers."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.access = state.access
+
+    def _caller(self, request: Request) -> User | None:
+        authorization = request.headers.get("authorization")
+        return self.access.user_of(authorization) if authorization else None
+
+    def check(self, request: Request, body: bytes) -> Response:
+        """Say whether the caller may do something: 200, 401 or 403, with an empty page if it is 200."""
+        user = self._caller(request)
+        if user is None:
+            return _error(401, "auth header missing")
+        for name in ("resource", "service", "method"):
+            if not request.query_params.get(name):
+                return _error(400, f"invalid request: missing `{name}` argument")
+        query = request.query_params
+        if self.access.allowed(user, query["method"], query["resource"]):
+            return Response(headers={"REMOTE_USER": user.username})
+        return _error(403, "Unauthorized: user does not have access to this resource")
+
+    def mapping(self, request: Request, body: bytes) -> Response:
+        """Give what the caller may do."""
+        user = self._caller(request)
+        return Json(authz_of(user) if user else {})
+
+    def resources(self, request: Request, body: bytes) -> Response:
+        """Give the resources on which the caller may do anything."""
+        user = self._caller(request)
+        if user is None:
+            return _error(401, "auth header missing")
+        return Json({"resources": list(authz_of(user))})
+
+    def policies(self, request: Request, body: bytes) -> Response:
+        """Give all policies, to who may read them."""
+        user = self.access.user_of(request.headers.get("authorization"))
+        if not self.access.allowed(user, "read", POLICIES):
+            return proxy_page(403)
+        expand = "expand" in request.query_params
+        return Json({"policies": [self._shown(one, expand) for one in self.state.policies.all()]})
+
+    def _shown(self, policy: Policy, expand: bool) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "id": policy.id,
+            "description": policy.description,
+            "resource_paths": policy.resources,
+        }
+        if not expand:
+            return {**shown, "role_ids": policy.roles}
+        roles = {role: self.state.policies.roles[role] for role in policy.roles}
+        return {**shown, "roles": [_role(role, methods) for role, methods in roles.items()]}
+
+
+def _role(role: str, methods: list[str]) -> dict[str, Any]:
+    permissions = [
+        {"id": f"{role}_{method}", "description": "", "action": {"service": "*", "method": method}}
+        for method in methods
+    ]
+    return {"id": role, "description": "", "permissions": permissions}

@@ -20,6 +20,7 @@ from .state import State
 
 HEADER = "x-practice-secret"
 LIFETIMES = ("token_lifetime", "key_lifetime")
+OF_JOBS = {"job_delay": "delay", "job_duration": "duration", "job_lifetime": "lifetime"}
 
 
 def routes(state: State, shut_down: Callable[[], None]) -> list[BaseRoute]:
@@ -31,6 +32,7 @@ def routes(state: State, shut_down: Callable[[], None]) -> list[BaseRoute]:
         "/key": ("POST", control.key),
         "/users": ("POST", control.users),
         "/settings": ("GET|POST", control.settings),
+        "/workspace": ("POST", control.workspace),
         "/reset": ("POST", control.reset),
         "/shutdown": ("POST", control.shutdown),
     }
@@ -86,26 +88,39 @@ class Control:
         return JSONResponse({"access_token": token})
 
     def key(self, request: Request, facts: dict[str, Any]) -> Response:
-        """Make an API key of any age."""
-        return JSONResponse(self.state.access.api_key(self._user(facts), facts.get("expires_in")))
+        """Make an API key of any age, or one that is deleted already."""
+        access, user = self.state.access, self._user(facts)
+        key = access.api_key(user, facts.get("expires_in"))
+        if facts.get("deleted"):
+            access.deny_key(user, key["key_id"])
+        return JSONResponse(key)
 
     def users(self, request: Request, facts: dict[str, Any]) -> Response:
         """Set what users may do."""
         for name, grants in facts.items():
-            self.state.access.grant(name, grants)
+            self.state.policies.forget(self.state.access.grant(name, grants).username)
         return JSONResponse({"users": list(self.state.access.users)})
 
     def settings(self, request: Request, facts: dict[str, Any]) -> Response:
-        """Change lifetimes (seconds) and the server's clock (``clock_offset``, seconds)."""
-        access = self.state.access
-        unknown = set(facts) - {*LIFETIMES, "clock_offset"}
+        """Change lifetimes, the server's clock (``clock_offset``) and the times of jobs, all in seconds."""
+        access, jobs = self.state.access, self.state.jobs
+        unknown = set(facts) - {*LIFETIMES, "clock_offset", *OF_JOBS}
         if unknown:
             raise ValueError(f"There is no setting {', '.join(sorted(unknown))}.")
+        for name, attribute in OF_JOBS.items():
+            setattr(jobs, attribute, float(facts.get(name, getattr(jobs, attribute))))
         for name in LIFETIMES:
             setattr(access, name, int(facts.get(name, getattr(access, name))))
         access.clock.offset = float(facts.get("clock_offset", access.clock.offset))
         lifetimes = {name: getattr(access, name) for name in LIFETIMES}
-        return JSONResponse({**lifetimes, "clock_offset": access.clock.offset})
+        times = {name: getattr(jobs, attribute) for name, attribute in OF_JOBS.items()}
+        return JSONResponse({**lifetimes, "clock_offset": access.clock.offset, **times})
+
+    def workspace(self, request: Request, facts: dict[str, Any]) -> Response:
+        """Say in whose workspace this machine is; nobody's if no user is named."""
+        user = self._user(facts) if facts.get("user") is not None else None
+        self.state.access.at_work = user.name if user else None
+        return JSONResponse({"user": self.state.access.at_work})
 
     def reset(self, request: Request, facts: dict[str, Any]) -> Response:
         """Empty the commons."""

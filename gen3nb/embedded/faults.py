@@ -41,12 +41,8 @@ from urllib.parse import quote
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .web import internal_error
+from .web import PROXY_PAGE, internal_error
 
-TIMED_OUT = (
-    "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n"
-    "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
-)
 LOGIN_PAGE = (
     "<!DOCTYPE html>\n<html>\n<head><title>{0}</title></head>\n"
     "<body><h1>{0}</h1>\n<p>{1}</p>\n</body></html>\n"
@@ -213,7 +209,7 @@ async def _instead(fault: Fault, scope: Scope, receive: Receive, send: Send) -> 
     elif fault.kind == "500":
         response = internal_error()
     else:
-        response = HTMLResponse(TIMED_OUT.format(NAMES[fault.kind]), int(fault.kind))
+        response = HTMLResponse(PROXY_PAGE.format(NAMES[fault.kind]), int(fault.kind))
         if fault.kind in ("429", "503") and fault.retry_after is not None:
             response.headers["Retry-After"] = str(fault.retry_after)
     await response(scope, receive, send)
@@ -269,11 +265,11 @@ async def _afterwards(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive
     if fault.kind == "drop-after":
         _drop(scope)
     elif fault.kind == "504-after-commit":
-        await HTMLResponse(TIMED_OUT.format(NAMES["504"]), 504)(scope, receive, send)
+        await HTMLResponse(PROXY_PAGE.format(NAMES["504"]), 504)(scope, receive, send)
     elif fault.kind == "html-after":
         await HTMLResponse(LOGIN_PAGE.format("Data commons", "Something went wrong."))(scope, receive, send)
     else:
-        tail = TIMED_OUT.format(NAMES["502"]).encode() if fault.kind == "html-in-middle" else b""
+        tail = PROXY_PAGE.format(NAMES["502"]).encode() if fault.kind == "html-in-middle" else b""
         length = len(body) if fault.kind == "truncated" else len(half + tail)
         headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
         headers.append((b"content-length", str(length).encode()))

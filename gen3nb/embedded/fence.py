@@ -6,12 +6,15 @@ import json
 import uuid
 from html import escape
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from .access import KEY_ID, SCOPES, Refused, User
+from .clients import client_token
+from .objects import BUCKET
 from .state import State
 from .web import Json, Service, route
 
@@ -38,6 +41,7 @@ _NAMES = {
     404: "Not Found",
     405: "Method Not Allowed",
 }
+REGION = "us-east-1"
 OUTLIVES = (
     "Cannot issue an access token that would expire after the provided API key does. "
     "Please obtain a new API key and try again"
@@ -76,6 +80,9 @@ def routes(state: State) -> list[BaseRoute]:
         ("POST", "/credentials/{kind:str}/access_token", fence.access_token),
         ("GET|POST", "/credentials/{kind:str}", fence.keys),
         ("DELETE", "/credentials/{kind:str}/{jti:str}", fence.delete_key),
+        ("GET", "/data/buckets", fence.buckets),
+        ("GET", "/bucket_info/region", fence.regions),
+        ("POST", "/oauth2/token", fence.client_token),
         ("GET", "/logout", fence.logout),
         ("GET", "/_status", fence.status),
         ("GET", "/_version", fence.version),
@@ -115,6 +122,8 @@ class Fence:
             if refused.reason == "missing":
                 raise Failure(401, "Please login") from None
             raise Failure(401, f"failed to validate token: [401] - {refused.message}") from None
+        if user.client_id:
+            raise Failure(401, "Please login")  # a client is nobody
         return Json(_facts(user))
 
     def keys(self, request: Request, body: bytes) -> Response:
@@ -153,6 +162,21 @@ class Fence:
         if self.access.clock.now() + lifetime > claims["exp"]:
             raise Failure(400, OUTLIVES)
         return Json({"access_token": self.access.access_token(user, lifetime, _issuer(request))})
+
+    def client_token(self, request: Request, body: bytes) -> Response:
+        """Give an access token to a client that shows its secret, for no user."""
+        form = {**request.query_params, **dict(parse_qsl(body.decode(errors="replace")))}
+        return client_token(self.access, form, request.headers.get("authorization"), _issuer(request))
+
+    def buckets(self, request: Request, body: bytes) -> Response:
+        """List the buckets, where they are and for which programs."""
+        programs = [program["name"] for program in self.state.graph.programs()]
+        bucket = {"endpoint_url": self.state.objects.origin, "programs": programs, "region": REGION}
+        return Json({"GS_BUCKETS": {}, "S3_BUCKETS": {BUCKET: bucket}})
+
+    def regions(self, request: Request, body: bytes) -> Response:
+        """List the buckets and their regions."""
+        return Json({"GS_BUCKETS": {}, "S3_BUCKETS": {BUCKET: {"region": REGION}}})
 
     def jwt_keys(self, request: Request, body: bytes) -> Response:
         """Publish the key that verifies tokens."""

@@ -19,12 +19,27 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .parent import watch
+from .policies import SettingsRefused
 from .schemas import SchemaError
-from .server import application
+from .server import OPTIONAL, application
 from .state import CREDENTIALS, FolderRefused, State, build
 
-SETTINGS = ("folder", "dictionary", "users", "token_lifetime", "key_lifetime", "passwords", "private")
+SETTINGS = (
+    "folder",
+    "dictionary",
+    "users",
+    "token_lifetime",
+    "key_lifetime",
+    "passwords",
+    "private",
+    "requestor",
+    "without",
+    "external",
+)
 OTHER_SETTINGS = ("secret", "parent", "port")
+
+
+CLIENT_FILE = "oidc-client.json"
 
 
 class CannotStart(Exception):
@@ -111,6 +126,16 @@ def write_secret(path: Path, text: str) -> None:
         raise
 
 
+def write_client(state: State) -> str:
+    """Write the file of the OIDC client; give its path."""
+    path = state.settings.folder / CREDENTIALS / CLIENT_FILE
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    access = state.access
+    facts = {"client_id": access.client.client_id, "client_secret": access.client_secret}
+    write_secret(path, json.dumps(facts, indent=2))
+    return str(path)
+
+
 def write_keys(state: State) -> dict[str, str]:
     """Write one API key file per user; give their paths by user."""
     folder = state.settings.folder / CREDENTIALS
@@ -119,7 +144,8 @@ def write_keys(state: State) -> dict[str, str]:
     for name, user in state.access.users.items():
         stem = "".join(letter if letter.isalnum() or letter in "-_@" else "_" for letter in name)
         path = folder / f"{stem}.json"
-        if str(path) in paths.values():  # two names that differ in what a file name cannot hold
+        # two names that differ in what a file name cannot hold, or the client's
+        if str(path) in paths.values() or path.name == CLIENT_FILE:
             path = folder / f"{stem}-{user.number}.json"
         write_secret(path, json.dumps(state.access.api_key(user), indent=2))
         paths[name] = str(path)
@@ -137,6 +163,12 @@ def read_settings(source: BinaryIO) -> dict[str, Any]:
     unknown = set(settings) - {*SETTINGS, *OTHER_SETTINGS}
     if unknown:
         raise CannotStart(f"There is no setting {', '.join(sorted(unknown))}.")
+    absent = set(settings.get("without") or ()) - set(OPTIONAL)
+    if absent:
+        raise CannotStart(
+            f"A practice commons cannot do without {', '.join(sorted(absent))}; it can without"
+            f" {', '.join(OPTIONAL)}."
+        )
     return settings
 
 
@@ -145,7 +177,7 @@ def run(source: BinaryIO, out: TextIO) -> int:
     try:
         settings = read_settings(source)
         state, sockets = prepare(settings)
-    except (CannotStart, FolderRefused, SchemaError) as error:
+    except (CannotStart, FolderRefused, SchemaError, SettingsRefused) as error:
         _say(out, {"error": str(error)})
         return 1
     try:
@@ -210,6 +242,7 @@ def serve(
                 "folder": str(state.settings.folder),
                 "temporary": state.settings.temporary,
                 "credentials": write_keys(state),
+                "client": write_client(state),
                 "pid": os.getpid(),
             }
             _say(out, ready)

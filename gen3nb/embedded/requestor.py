@@ -12,23 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from .access import Refused, User, resource_of
+from .access import Refused, User
 from .indexd_store import moment
 from .state import State
 from .web import Json, route
 
-ROLES: dict[str, list[str]] = {
-    "reader": ["read", "read-storage"],
-    "writer": ["create", "update", "delete", "write-storage"],
-    "creator": ["create"],
-    "updater": ["update"],
-    "deleter": ["delete"],
-    "storage_reader": ["read-storage"],
-    "storage_writer": ["write-storage"],
-}
-STATUSES = ["DRAFT", "SUBMITTED", "APPROVED", "SIGNED", "REJECTED"]
-FINAL = ("SIGNED", "REJECTED")
-FILTERS = ("policy_id", "status", "username", "resource_id", "resource_display_name")
+FILTERS = ("request_id", "policy_id", "status", "username", "resource_id", "resource_display_name")
+TIMES = ("created_time", "updated_time")
 _TEXTS = ("policy_id", "resource_path", "username", "status", "resource_id", "resource_display_name")
 
 
@@ -44,11 +34,10 @@ class Failure(Exception):
 def routes(state: State) -> list[BaseRoute]:
     """Give the routes of requestor, with the paths that it has itself."""
     requestor = Requestor(state)
-    for username, policies in state.documents.all("policies of").items():  # signed before, in this folder
-        for policy_id in policies:
-            requestor.grant(username, policy_id)
+    state.policies.restore()  # what was signed before, in this folder
     table: list[tuple[str, str, Callable[[Request, bytes], Response]]] = [
         ("GET", "/_status", requestor.status),
+        ("GET", "/_version", requestor.version),
         ("GET", "/request", requestor.listed),
         ("POST", "/request", requestor.create),
         ("GET", "/request/user", requestor.own),
@@ -68,7 +57,7 @@ def _answered(handler: Callable[[Request, bytes], Response]) -> Callable[[Reques
     return inner
 
 
-def _invalid(kind: str, loc: list[str], words: str, given: Any = None) -> Failure:
+def _invalid(kind: str, loc: list[Any], words: str, given: Any = None) -> Failure:
     return Failure(422, [{"type": kind, "loc": loc, "msg": words, "input": given}])
 
 
@@ -91,6 +80,20 @@ def _body(body: bytes, *required: str) -> dict[str, Any]:
     return content
 
 
+def _paths(content: dict[str, Any]) -> list[str]:
+    """Read the resources of a request: ``resource_paths``, else ``resource_path``."""
+    for name in ("resource_paths", "role_ids"):
+        given = content.get(name)
+        if given is not None and not isinstance(given, list):
+            raise _invalid("list_type", ["body", name], "Input should be a valid list", given)
+        for place, one in enumerate(given or ()):
+            if not isinstance(one, str):
+                loc = ["body", name, place]
+                raise _invalid("string_type", loc, "Input should be a valid string", one)
+    one = content.get("resource_path")
+    return content.get("resource_paths") or ([one] if one else [])
+
+
 def _without_value(request: Request, name: str) -> bool:
     """Read a parameter that is there or not; it may have no value."""
     value = request.query_params.get(name)
@@ -106,6 +109,8 @@ class Requestor:
         self.state = state
         self.access = state.access
         self.documents = state.documents
+        self.policies = state.policies
+        self.settings = state.settings.requestor
 
     # -- who ---------------------------------------------------------------------------------------------
 
@@ -129,58 +134,15 @@ class Requestor:
 
     # -- policies ----------------------------------------------------------------------------------------
 
-    def _policy(self, policy_id: str) -> tuple[list[str], list[str]]:
-        """Give the resources and the roles of a policy: one made here, or ``PROGRAM-PROJECT_role``."""
-        made = self.documents.get("policy", policy_id)
-        if made is not None:
-            return made["resources"], made["roles"]
-        for role in sorted(ROLES, key=len, reverse=True):
-            place = policy_id.removesuffix(f"_{role}")
-            if place not in (policy_id, ""):
-                path = "/" + place.replace(".", "/") if place.startswith("programs.") else resource_of(place)
-                return [path], [role]
-        raise Failure(400, f"Request creation failed. The policy '{policy_id}' does not exist.")
-
-    def _make_policy(self, resources: list[str], roles: list[str]) -> str:
-        unknown = [role for role in roles if role not in ROLES]
-        if unknown:
-            raise Failure(400, f"Request creation failed. The roles {unknown} do not exist.")
-        places = "_".join(resource.strip("/").replace("/", ".") for resource in resources)
-        policy_id = f"{places}_{'_'.join(roles) or 'accessor'}"
-        self.documents.put("policy", policy_id, {"resources": resources, "roles": roles})
-        return policy_id
-
-    def _methods(self, roles: list[str]) -> set[str]:
-        return {method for role in roles for method in ROLES[role]}
-
-    def grant(self, username: str, policy_id: str) -> None:
-        """Let a user, who need not have signed in before, do what a policy says."""
-        resources, roles = self._policy(policy_id)
-        user = self.access.named(username) or self.access.grant(username, {})
-        for resource in resources:
-            self.access.add_grant(user, resource, self._methods(roles))
-
-    def _take(self, username: str, policy_id: str) -> None:
-        """Take back from a user what a policy says."""
-        resources, roles = self._policy(policy_id)
-        user = self.access.named(username)
-        if user is not None:
-            left = {place: set(methods) for place, methods in user.grants.items()}
-            for resource in resources:
-                left[resource] = left.get(resource, set()) - self._methods(roles)
-            self.access.grant(user.name, left)
+    def _resources(self, policy_id: str) -> list[str]:
+        """Give the resources of a policy; one that is no longer there has none."""
+        policy = self.policies.find(policy_id)
+        return policy.resources if policy else []
 
     def _signed(self, one: dict[str, Any]) -> None:
-        """Grant what a signed request asks for, or take it back; remember it."""
-        username, policy_id = one["username"], one["policy_id"]
-        policies = set(self.documents.get("policies of", username) or ())
-        if one["revoke"]:
-            self._take(username, policy_id)
-            policies.discard(policy_id)
-        else:
-            self.grant(username, policy_id)
-            policies.add(policy_id)
-        self.documents.put("policies of", username, sorted(policies))
+        """Grant what a request asks for, or take it away."""
+        change = self.policies.take if one["revoke"] else self.policies.grant
+        change(one["username"], one["policy_id"])
 
     # -- requests ----------------------------------------------------------------------------------------
 
@@ -191,28 +153,35 @@ class Requestor:
         """Say that all is well."""
         return Json({"status": "OK"})
 
+    def version(self, request: Request, body: bytes) -> Response:
+        """Say which requestor this behaves like."""
+        return Json({"version": "2.0.0"})
+
     def create(self, request: Request, body: bytes) -> Response:
         """Ask for access."""
         content = _body(body)
-        revoke = _without_value(request, "revoke")
-        paths = content.get("resource_paths") or []
-        if content.get("resource_path"):
-            paths = [content["resource_path"]]
-        policy_id, roles = content.get("policy_id"), content.get("role_ids")
-        if policy_id and roles:
-            raise Failure(400, "The request cannot have both role_ids and policy_id.")
+        policy_id, paths = content.get("policy_id"), _paths(content)
+        roles = content.get("role_ids") or []
         if bool(policy_id) == bool(paths):
             raise Failure(400, "The request must have either resource_path(s) or a policy_id.")
-        if revoke and not policy_id:
-            raise Failure(400, "The 'revoke' parameter can only be used with a policy_id.")
+        if policy_id and roles:
+            raise Failure(400, "The request cannot have both role_ids and policy_id.")
         if policy_id:
-            resources, _ = self._policy(policy_id)
-            user = self._authorize(request, "create", resources)
+            if self.policies.find(policy_id) is None:
+                raise Failure(400, f"Request creation failed. The policy '{policy_id}' does not exist.")
+            user = self._authorize(request, "create", self._resources(policy_id))
         else:
+            absent = [role for role in roles if role not in self.policies.roles]
+            if absent:
+                raise Failure(400, f"Request creation failed. The roles {absent} do not exist.")
             user = self._authorize(request, "create", paths)
-            policy_id = self._make_policy(paths, roles or [])
+            policy_id = self.policies.make(paths, roles)
         username = content.get("username") or user.username
-        if revoke and policy_id not in (self.documents.get("policies of", username) or ()):
+        revoke = _without_value(request, "revoke")
+        if revoke and content.get("resource_path"):
+            words = "The 'revoke' parameter is not compatible with the 'resource_path' body field"
+            raise Failure(400, words)
+        if revoke and policy_id not in self.policies.held(username):
             words = f"Unable to revoke access: '{username}' does not have access to policy '{policy_id}'"
             raise Failure(400, words)
         with self.documents.lock:
@@ -220,30 +189,38 @@ class Requestor:
 
     def _store(self, content: dict[str, Any], username: str, policy_id: str, revoke: bool) -> Response:
         """Store a request, unless the same one is open."""
-        for one in self._requests():
-            same = (one["username"], one["policy_id"], one["revoke"]) == (username, policy_id, revoke)
-            if same and one["status"] == "DRAFT":
-                return Json(one, 201)
-            if same and one["status"] not in FINAL:
-                words = (
-                    f"An open access request for username '{username}' and policy_id '{policy_id}' already "
-                )
-                raise Failure(409, words + "exists. Users can only request access to a resource once.")
+        same = (username, policy_id, revoke)
+        found = [
+            one
+            for one in self._requests()
+            if (one["username"], one["policy_id"], one["revoke"]) == same
+            and one["status"] not in self.settings.final_statuses
+        ]
+        drafts = [one for one in found if one["status"] in self.settings.draft_statuses]
+        if found and not drafts:
+            words = f"An open access request for username '{username}' and policy_id '{policy_id}' already "
+            raise Failure(409, words + "exists. Users can only request access to a resource once.")
+        one = drafts[0] if drafts else self._made(content, *same)
+        if one["status"] in self.settings.update_access_statuses:
+            self._signed(one)
+        return Json(one, 201)
+
+    def _made(self, content: dict[str, Any], username: str, policy_id: str, revoke: bool) -> dict[str, Any]:
+        """Store a new request; its status is not checked."""
+        ident = str(uuid.uuid4())
         one = {
-            "request_id": str(uuid.uuid4()),
+            "request_id": ident,
             "username": username,
             "policy_id": policy_id,
             "revoke": revoke,
-            "status": content.get("status") or "DRAFT",
+            "status": content.get("status") or self.settings.default_initial_status,
             "created_time": moment(),
             "updated_time": moment(),
             "resource_id": content.get("resource_id"),
             "resource_display_name": content.get("resource_display_name"),
         }
-        self.documents.put("request", one["request_id"], one)
-        if one["status"] == "SIGNED":
-            self._signed(one)
-        return Json(one, 201)
+        self.documents.put("request", ident, one)
+        return one
 
     def one(self, request: Request, body: bytes) -> Response:
         """Give, change or take away one request."""
@@ -261,37 +238,41 @@ class Requestor:
         if found is None:
             raise Failure(404, "Not found")
         method = {"PUT": "update", "DELETE": "delete"}[request.method]
-        self._authorize(request, method, self._policy(found["policy_id"])[0])
+        self._authorize(request, method, self._resources(found["policy_id"]))
         if request.method == "DELETE":
             self.documents.delete("request", ident)
             return Json({"request_id": ident})
-        return self._change(found, content["status"])
+        with self.documents.lock:  # one change at a time of the same request
+            return self._change(self.documents.get("request", ident) or found, content["status"])
 
     def _change(self, one: dict[str, Any], status: str) -> Response:
         """Set the status of a request."""
-        if status not in STATUSES:
-            raise Failure(400, f"Status '{status}' is not an allowed request status ({STATUSES})")
         if status == one["status"]:
             return Json(one)
+        allowed = self.settings.allowed_request_statuses
+        if status not in allowed:
+            raise Failure(400, f"Status '{status}' is not an allowed request status ({allowed})")
         one.update(status=status, updated_time=moment())
-        if status == "SIGNED":
+        if status in self.settings.update_access_statuses:
             self._signed(one)
         self.documents.put("request", one["request_id"], one)
         return Json({**one, "updated_time": one["updated_time"] + "Z"})
 
     def _readable(self, user: User, one: dict[str, Any]) -> bool:
-        resources, _ = self._policy(one["policy_id"])
-        return all(self.access.allowed(user, "read", resource) for resource in resources)
+        resources = self._resources(one["policy_id"])
+        return bool(resources) and all(self.access.allowed(user, "read", resource) for resource in resources)
 
     def _filtered(self, request: Request, requests: list[dict[str, Any]]) -> Response:
         for name in request.query_params:
-            if name not in (*FILTERS, "active", "revoke"):
+            if name not in (*FILTERS, *TIMES, "active", "revoke"):
                 raise Failure(400, f"The parameter '{name}' is invalid")
         if _without_value(request, "active"):
-            requests = [one for one in requests if one["status"] not in FINAL]
-        if _without_value(request, "revoke"):
-            requests = [one for one in requests if one["revoke"]]
-        for name in FILTERS:
+            requests = [one for one in requests if one["status"] not in self.settings.final_statuses]
+        wanted = request.query_params.getlist("revoke")
+        if wanted:
+            truths = [value.lower() == "true" for value in wanted]
+            requests = [one for one in requests if one["revoke"] in truths]
+        for name in (*FILTERS, *TIMES):
             wanted = request.query_params.getlist(name)
             if wanted:
                 requests = [one for one in requests if one[name] in wanted]
@@ -312,9 +293,12 @@ class Requestor:
         user = self._caller(request)
         content = _body(body, "resource_paths")
         covered: list[str] = []
+        settings = self.settings
+        denied = set(settings.final_statuses) - set(settings.update_access_statuses)
         for one in self._requests():
-            if one["username"] == user.username and one["status"] not in ("DRAFT", "REJECTED"):
-                covered += self._policy(one["policy_id"])[0]
+            mine = one["username"] == user.username and not one["revoke"]
+            if mine and one["status"] not in {*settings.draft_statuses, *denied}:
+                covered += self._resources(one["policy_id"])
         found = {
             path: any(path == place or path.startswith(place.rstrip("/") + "/") for place in covered)
             for path in content["resource_paths"]

@@ -11,7 +11,19 @@ from importlib import import_module
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import arborist, control, fence, indexd, indexd_drs, metadata, portal, requestor, workspace
+from . import (
+    arborist,
+    control,
+    fence,
+    indexd,
+    indexd_drs,
+    metadata,
+    objects,
+    portal,
+    requestor,
+    sower,
+    workspace,
+)
 from .access import Access, Refused
 from .bodies import Bodies, TooLarge
 from .faults import FaultMiddleware
@@ -22,10 +34,18 @@ from .web import refusal as web_refusal
 #: Services by the prefix under which a commons has them, each with its modules; those of one prefix share it.
 OTHERS: dict[str, tuple[str, ...]] = {
     "/api": ("sheepdog", "peregrine"),
-    "/job": ("sower",),
+}
+#: The prefixes of services that a commons may do without, by their names.
+OPTIONAL: dict[str, tuple[str, ...]] = {
+    "arborist": ("/authz",),
+    "metadata": ("/mds", "/mds-admin"),
+    "requestor": ("/requestor",),
+    "sower": ("/job",),
+    "wts": ("/wts",),
 }
 _SLASHES = re.compile("//+")
 _EXCHANGE = re.compile("/user/credentials/[^/]+/access_token/?")
+_WITH_OTHER_PROOF = ("/_control/", f"/{objects.BUCKET}/", "/user/oauth2/token")
 REQUEST_LINE = 4094  # what gunicorn, in front of sheepdog, takes
 
 
@@ -89,7 +109,8 @@ class RequestLine(Service):
 class TokenNeeded:
     """Answers nobody without a token: on a machine that others use too, copies of real records lie here.
 
-    Whoever has an API key may exchange it for a token; control requests show the secret.
+    Whoever has an API key may exchange it for a token; control requests show the secret, and presigned URLs
+    a signature.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -99,7 +120,7 @@ class TokenNeeded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or refuse it."""
         path: str = scope["path"]
-        if not (path.startswith("/_control/") or _EXCHANGE.fullmatch(path)):
+        if not (path.startswith(_WITH_OTHER_PROOF) or _EXCHANGE.fullmatch(path)):
             shown = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
             try:
                 self.access.user_of(shown[0] if shown else None)
@@ -153,6 +174,7 @@ def application(state: State, shut_down: Callable[[], None] = lambda: None) -> A
         "/index": index,
         "/wts": workspace.service(state),
         "/requestor": Service(requestor.routes(state)),
+        "/job": sower.service(state),
         "/mds": Service(metadata.routes(state)),
         "/mds-admin": Service(metadata.routes(state, gateway=True)),
         "/ga4gh": Service(indexd_drs.routes(state)),
@@ -161,14 +183,18 @@ def application(state: State, shut_down: Callable[[], None] = lambda: None) -> A
         service = _service(state, names)
         if service is not None:
             services[prefix] = service
+    for name in state.settings.without:
+        for prefix in OPTIONAL[name]:
+            del services[prefix]
     # Without prefixes, one path is one service's only: /_status is the index's. The SDK sends its token to
     # the metadata service there as if a gateway stood before it.
-    bare = [
-        Service([r for r in metadata.routes(state, gateway=True) if r.path.startswith("/metadata")]),
-        index,
-    ]
+    bare = [index]
+    if "/mds" in services:
+        ours = [r for r in metadata.routes(state, gateway=True) if r.path.startswith("/metadata")]
+        bare.insert(0, Service(ours))
     if "/job" in services:
-        bare.insert(0, services["/job"])
+        bare.insert(0, Service(sower.routes(state)))
+    services[f"/{objects.BUCKET}"] = objects.service(state.objects)
     mounts = Mounts(services.items(), bare, portal.portal)
     app: ASGIApp = FaultMiddleware(Catch(mounts), state.faults)
     if state.settings.private:

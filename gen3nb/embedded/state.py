@@ -19,9 +19,13 @@ from .documents import Documents
 from .faults import Faults
 from .graph import Graph
 from .indexd_store import IndexStore
+from .jobs import Jobs
+from .objects import Objects
+from .policies import Policies, RequestorSettings
 from .schemas import Schemas, load
 
 CREDENTIALS = "credentials"
+OBJECTS = "objects"
 LOCK = ".lock"
 GRAPH = "graph.sqlite"
 #: A folder that holds this file holds copies of real records, also at the next start.
@@ -50,6 +54,13 @@ class Settings:
         Folder of the data dictionary's schemas; ``None`` for the default dictionary.
     private : bool
         Whether every route needs a token: it holds copies of real records.
+    requestor : RequestorSettings
+        What a deployment sets for requestor.
+    without : tuple[str, ...]
+        Services that this commons does not run.
+    external : tuple of Mapping
+        Further commons of the workspace token service: ``idp``, ``name``, ``base_url``, and ``keys``, API
+        keys there by user here.
     """
 
     endpoint: str
@@ -58,6 +69,9 @@ class Settings:
     secret: str
     dictionary: str | None = None
     private: bool = False
+    requestor: RequestorSettings = field(default_factory=RequestorSettings)
+    without: tuple[str, ...] = ()
+    external: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def port(self) -> int:
@@ -75,6 +89,9 @@ class State:
     index: IndexStore
     documents: Documents
     access: Access
+    policies: Policies
+    objects: Objects
+    jobs: Jobs
     lock: BaseFileLock
     passwords: dict[str, str] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
@@ -87,6 +104,9 @@ class State:
     def reset(self) -> None:
         """Empty the commons: no program, no record, no index entry, no fault."""
         self.faults.clear()
+        self.jobs.forget()
+        self.objects.clear()
+        self.access.take_all()
         for path in self.databases:
             with sqlite3.connect(path, timeout=30) as connection:
                 names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -96,10 +116,13 @@ class State:
 
     def close(self) -> None:
         """Leave nothing behind but the data, and that only where a folder was named."""
+        self.jobs.forget()
         for store in (self.graph, self.index, self.documents):
             store.close()  # Windows takes no file away that is open
         folder = self.settings.folder
-        shutil.rmtree(folder if self.settings.temporary else folder / CREDENTIALS, ignore_errors=True)
+        gone = [folder] if self.settings.temporary else [folder / CREDENTIALS, folder / OBJECTS]
+        for one in gone:
+            shutil.rmtree(one, ignore_errors=True)
         self.lock.release()
 
 
@@ -155,6 +178,9 @@ def build(
     secret: str | None = None,
     passwords: Mapping[str, str] | None = None,
     private: bool = False,
+    requestor: Mapping[str, Any] | None = None,
+    without: Iterable[str] = (),
+    external: Iterable[Mapping[str, Any]] = (),
     **lifetimes: Any,
 ) -> State:
     """Put a practice commons together.
@@ -176,9 +202,16 @@ def build(
         nobody has one.
     private : bool
         Whether every route needs a token, from now on and whenever this folder is opened again.
+    requestor : Mapping, optional
+        See :class:`RequestorSettings`.
+    without : iterable of str
+        Services that are not there.
+    external : iterable of Mapping
+        See :class:`Settings`.
     **lifetimes : Any
         ``token_lifetime`` and ``key_lifetime`` in seconds.
     """
+    asked = RequestorSettings.read(requestor)
     schemas = load(dictionary)
     place, temporary = make_folder(folder)
     lock = lock_folder(place)
@@ -187,13 +220,35 @@ def build(
             (place / PRIVATE).touch(mode=0o600)
         private = (place / PRIVATE).exists()
         shown = secret or secrets.token_urlsafe(32)
-        settings = Settings(endpoint, place, temporary, shown, dictionary, private)
+        settings = Settings(
+            endpoint,
+            place,
+            temporary,
+            shown,
+            dictionary,
+            private,
+            requestor=asked,
+            without=tuple(without),
+            external=tuple(external),
+        )
         access = Access(f"{endpoint}/user", users, **lifetimes)
         # a named folder may be on a network home, where SQLite's write-ahead log does not work
         graph = Graph(place / GRAPH, wal=temporary)
         index = IndexStore(place / "index.sqlite", wal=temporary)
         documents = Documents(place / "documents.sqlite", wal=temporary)
-        return State(settings, schemas, graph, index, documents, access, lock, dict(passwords or {}))
+        return State(
+            settings,
+            schemas,
+            graph,
+            index,
+            documents,
+            access,
+            Policies(access, documents, graph, asked),
+            Objects(settings.endpoint, place / OBJECTS, access.clock),
+            Jobs(),
+            lock,
+            dict(passwords or {}),
+        )
     except sqlite3.Error as error:
         lock.release()
         raise FolderRefused(f"The data in the folder {place} cannot be opened: {error}.") from None

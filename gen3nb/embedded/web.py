@@ -20,6 +20,10 @@ INTERNAL_ERROR = (
     "<html>\n  <head>\n    <title>Internal Server Error</title>\n  </head>\n  <body>\n"
     "    <h1><p>Internal Server Error</p></h1>\n    \n  </body>\n</html>\n"
 )
+PROXY_PAGE = (
+    "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n"
+    "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+)
 _PAGE = "<!doctype html>\n<html lang=en>\n<title>{status} {name}</title>\n<h1>{name}</h1>\n<p>{text}</p>\n"
 _NAMES = {
     400: ("Bad Request", "The browser (or proxy) sent a request that this server could not understand."),
@@ -40,6 +44,12 @@ _NAMES = {
         "The server encountered an internal error and was unable to complete your request. Either the server "
         "is overloaded or there is an error in the application.",
     ),
+}
+_PROXY_NAMES = {
+    401: "Authorization Required",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Not Allowed",
 }
 
 
@@ -83,6 +93,11 @@ def error_page(status: int, text: str | None = None) -> Response:
     name, usual = _NAMES.get(status, (str(status), ""))
     page = _PAGE.format(status=status, name=name, text=usual if text is None else escape(text))
     return HTMLResponse(page, status_code=status)
+
+
+def proxy_page(status: int) -> Response:
+    """Give the page that nginx, in front of the services, answers by itself."""
+    return HTMLResponse(PROXY_PAGE.format(f"{status} {_PROXY_NAMES[status]}"), status_code=status)
 
 
 def internal_error() -> Response:

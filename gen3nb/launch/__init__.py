@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gen3nb.launch import cloning
 from gen3nb.launch.faults import Faults
+from gen3nb.launch.linking import External
 from gen3nb.launch.running import Sandbox
 from gen3nb.launch.starting import Users, begin, start_server
 
@@ -35,6 +36,9 @@ def sandbox(
     port: int = 0,
     clone: Commons | None = None,
     project: ProjectLike | list[ProjectLike] | None = None,
+    requestor: Mapping[str, Any] | None = None,
+    without: Iterable[str] = (),
+    external: External | None = None,
 ) -> Commons:
     """Start a practice commons on this machine, and connect to it as its admin.
 
@@ -65,6 +69,17 @@ def sandbox(
         of this machine could reach real records otherwise; files are not copied.
     project : str, pair, ProjectId or list of these, optional
         Which projects to copy; with ``clone`` only.
+    requestor : Mapping, optional
+        What a deployment sets for its access requests, by the names of requestor's configuration in lower
+        case: ``allowed_request_statuses``, ``default_initial_status``, ``draft_statuses``,
+        ``update_access_statuses``, ``final_statuses``; and further ``roles`` (name to methods) and
+        ``policies`` (name to ``{"resource_paths": […], "role_ids": […]}``).
+    without : iterable of str
+        Services that this commons does not run: ``"arborist"``, ``"metadata"``, ``"requestor"``,
+        ``"sower"``, ``"wts"``.
+    external : Mapping, optional
+        Further commons of the workspace token service, by the name of their identity provider: a practice
+        commons, to which users of the same name are linked, or an address, to which nobody is.
 
     Returns
     -------
@@ -92,6 +107,9 @@ def sandbox(
             key_lifetime=key_lifetime,
             port=port,
             private=clone is not None,
+            requestor=requestor,
+            without=without,
+            external=external,
         )
         try:
             commons = server.as_user("admin")

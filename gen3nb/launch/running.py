@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -54,6 +55,7 @@ class Sandbox:
         self._process = process
         self._temporary = bool(ready["temporary"])
         self._keys = {name: Path(path) for name, path in ready["credentials"].items()}
+        self._client = Path(ready["client"])
         self._secret = secret
         self._log = log
         self._drain = drain
@@ -76,19 +78,56 @@ class Sandbox:
         """The server's process id."""
         return self._process.pid
 
-    def credentials(self, user: str = "admin") -> Path:
+    def credentials(
+        self, user: str = "admin", *, expires_in: float | None = None, deleted: bool = False
+    ) -> Path:
         """Give the path of a user's API key file, the JSON that a commons' profile page offers.
+
+        Parameters
+        ----------
+        user : str
+            Whose. Who was granted access by a request, and is not among :attr:`users`, gets a file now.
+        expires_in : float, optional
+            Seconds until the key ends; negative: it ended so long ago. Then a new file is made.
+        deleted : bool
+            Make a file with a key that its user has deleted.
 
         Raises
         ------
         Gen3Error
             If there is no such user.
         """
-        try:
+        if expires_in is None and not deleted and user in self._keys:
             return self._keys[user]
-        except KeyError:
-            known = ", ".join(self._keys)
-            raise Gen3Error(f"The practice commons has no user {user!r}. It has: {known}.") from None
+        key = self.control("key", {"user": user, "expires_in": expires_in, "deleted": deleted})
+        path = self._client.parent / f"key-{key['key_id']}.json"
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(key, file, indent=2)
+        if expires_in is None and not deleted:
+            self._keys[user] = path
+        return path
+
+    def client_credentials(self) -> Path:
+        """Give the path of the file of an OIDC client: ``{"client_id", "client_secret"}``.
+
+        The client may read all projects. It is a program that signs in by itself, and no user
+        (``POST /user/oauth2/token``).
+        """
+        return self._client
+
+    def workspace(self, user: str | None = "submitter") -> str:
+        """Let this machine be a user's workspace, until it is another's; ``None``: nobody's.
+
+        Then the workspace token service gives that user's tokens to whoever on this machine asks without
+        one, as it does in the cluster of a commons.
+
+        Returns
+        -------
+        str
+            The address of the service, for the environment variable ``GEN3NB_WORKSPACE_URL``.
+        """
+        self.control("workspace", {"user": user})
+        return f"{self.endpoint}/wts"
 
     def as_user(self, user: str) -> Commons:
         """Connect as another user.
@@ -120,12 +159,10 @@ class Sandbox:
         expires_in : float, optional
             Seconds until it ends; negative: it ended so long ago. By default a token's usual lifetime.
         """
-        self.credentials(user)
         return str(self.control("token", {"user": user, "expires_in": expires_in})["access_token"])
 
     def api_key(self, user: str = "admin", *, expires_in: float | None = None) -> dict[str, str]:
         """Make an API key of any age: the content of a key file, ``{"api_key", "key_id"}``."""
-        self.credentials(user)
         return dict(self.control("key", {"user": user, "expires_in": expires_in}))
 
     def grant(self, user: str, grants: Mapping[str, Iterable[str]]) -> None:
@@ -143,7 +180,9 @@ class Sandbox:
         ----------
         **changes : float
             ``token_lifetime`` and ``key_lifetime``, seconds, of what is issued from now on; ``clock_offset``,
-            seconds that the server's clock is ahead.
+            seconds that the server's clock is ahead; for jobs ``job_delay``, seconds until one starts,
+            ``job_duration``, the fewest seconds that one runs, and ``job_lifetime``, seconds after its start
+            when one that has ended is no longer listed.
         """
         return dict(self.control("settings", changes or None, method="POST" if changes else "GET"))
 

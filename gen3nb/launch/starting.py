@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from gen3nb.errors import Gen3Error, MissingExtra
+from gen3nb.launch import linking
+from gen3nb.launch.linking import External
 from gen3nb.launch.running import Sandbox, stop
 
 Users = Mapping[str, Mapping[str, Iterable[str]]]
@@ -31,6 +33,9 @@ def start_server(
     port: int = 0,
     passwords: Mapping[str, str] | None = None,
     private: bool = False,
+    requestor: Mapping[str, Any] | None = None,
+    without: Iterable[str] = (),
+    external: External | None = None,
     timeout: float = 60,
 ) -> Sandbox:
     """Start the server of a practice commons, without connecting to it.
@@ -52,6 +57,17 @@ def start_server(
         Basic authentication for services that write to the index, user to password; by default there is none.
     private : bool
         Whether every route needs a token, for copies of real records.
+    requestor : Mapping, optional
+        What a deployment sets for its access requests, by the names of requestor's configuration in lower
+        case: ``allowed_request_statuses``, ``default_initial_status``, ``draft_statuses``,
+        ``update_access_statuses``, ``final_statuses``; and further ``roles`` (name to methods) and
+        ``policies`` (name to ``{"resource_paths": […], "role_ids": […]}``).
+    without : iterable of str
+        Services that this commons does not run: ``"arborist"``, ``"metadata"``, ``"requestor"``,
+        ``"sower"``, ``"wts"``.
+    external : Mapping, optional
+        Further commons of the workspace token service, by the name of their identity provider: a practice
+        commons, to which users of the same name are linked, or an address, to which nobody is.
     timeout : float
         Seconds to wait for it.
 
@@ -75,6 +91,9 @@ def start_server(
         port=port,
         passwords=passwords,
         private=private,
+        requestor=requestor,
+        without=without,
+        external=external,
     ).wait(timeout)
 
 
@@ -128,6 +147,9 @@ def begin(
     port: int = 0,
     passwords: Mapping[str, str] | None = None,
     private: bool = False,
+    requestor: Mapping[str, Any] | None = None,
+    without: Iterable[str] = (),
+    external: External | None = None,
 ) -> Starting:
     """Start the server process, as :func:`start_server`, without waiting for it."""
     for module in ("starlette", "uvicorn", "jwt", "cryptography", "yaml"):
@@ -148,6 +170,9 @@ def begin(
             "key_lifetime": int(key_lifetime),
             "passwords": dict(passwords or {}),
             "private": private,
+            "requestor": dict(requestor) if requestor else None,
+            "without": [without] if isinstance(without, str) else list(without),
+            "external": linking.providers(external or {}),
         }
     )
 

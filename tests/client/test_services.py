@@ -331,7 +331,7 @@ def test_a_manifest_is_for_files(commons: Commons, here: ProjectId) -> None:
 
 def test_the_workspace_of_a_practice_commons(commons: Commons) -> None:
     assert isinstance(commons.workspace.providers(), list)
-    token = commons.workspace.token()
+    token = commons.workspace.token("practice")
     with gen3nb.connect(commons.endpoint, access_token=token) as again:
         assert again.auth.username == commons.auth.username
     assert token[:10] not in repr(commons.workspace)

@@ -124,7 +124,8 @@ def test_ctrl_c_is_for_the_notebook_not_for_the_server():
 def test_ps_shows_no_secret():
     with start_server(passwords={"gdcapi": "a-password"}) as server:
         key = json.loads(server.credentials("admin").read_text())
-        secrets = [server._secret, key["api_key"], "a-password"]
+        client = json.loads(server.client_credentials().read_text())
+        secrets = [server._secret, key["api_key"], "a-password", client["client_secret"]]
         shown = subprocess.run(
             ["ps", "ewwww", "-o", "args=", "-p", str(server.pid)], capture_output=True, text=True, check=True
         ).stdout
@@ -144,6 +145,7 @@ def test_only_the_owner_reads_the_folder_and_the_keys(tmp_path):
         with server:
             assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
             keys = [server.credentials(user) for user in server.users]
+            keys += [server.client_credentials(), server.credentials("reader", expires_in=60)]
             assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
             assert stat.S_IMODE(keys[0].parent.stat().st_mode) == 0o700
             assert sorted(keys[0].parent.iterdir()) == sorted(keys)  # no half-written file
@@ -183,7 +185,7 @@ def test_it_listens_on_loopback_alone(practice):
 
 def test_control_needs_the_secret(practice):
     for headers in ({}, {"X-Practice-Secret": "guess"}, {"X-Practice-Secret": ""}):
-        for route in ("faults", "token", "key", "users", "settings", "reset", "shutdown"):
+        for route in ("faults", "token", "key", "users", "settings", "workspace", "reset", "shutdown"):
             answer = requests.post(
                 f"{practice.endpoint}/_control/{route}", json={"user": "admin"}, headers=headers, timeout=30
             )
