@@ -84,7 +84,7 @@ def test_a_link_ends_with_its_key(other):
         answer = get(server, "/wts/token/", "nobody", idp="other")
         assert (answer.status_code, "refresh token is expired" in answer.json()["message"]) == (403, True)
         server.settings(clock_offset=0)
-        header = {"Authorization": f"bearer {other.token('reader')}"}
+        header = {"Authorization": f"bearer {other.token('nobody')}"}
         url = f"{other.endpoint}/user/credentials/api"
         for one in requests.get(url, headers=header, timeout=30).json()["jtis"]:
             if other.credentials("nobody").read_text().find(one["jti"]) < 0:
