@@ -25,8 +25,8 @@ def as_text(value: Any) -> str:
 def plain(value: Any) -> Any:
     """Turn the decimals of a streaming parser into Python's numbers, also within lists and objects."""
     if isinstance(value, Decimal):
-        whole = value == value.to_integral_value() and value.as_tuple().exponent == 0
-        return int(value) if whole else float(value)
+        # 1.2345678901234567e+16 is the float ...568; whole numbers come as int
+        return float(value)
     if isinstance(value, list):
         return [plain(item) for item in value]
     if isinstance(value, dict):

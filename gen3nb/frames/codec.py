@@ -1,7 +1,7 @@
 """Records ⇄ typed columns.
 
 ``to_frame`` types by the dictionary (see :mod:`gen3nb.frames.decoding`); ``to_records`` gives what can be
-sent as JSON; ``refused_cells`` names what no service could carry.
+sent as JSON. What no service could carry, :mod:`gen3nb.frames.refusing` names.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,13 @@ from gen3nb.frames.decoding import ColumnsOf, UnexpectedValue, chunks_of, read_c
 
 __all__ = [
     "NEVER_SENT",
-    "RefusedCell",
     "UnexpectedValue",
     "is_missing",
+    "link_column",
     "plain_column",
+    "plain_columns",
+    "plain_value",
     "read_columns",
-    "refused_cells",
     "to_frame",
     "to_records",
 ]
@@ -33,15 +34,6 @@ __all__ = [
 #: Columns that the commons fills in itself; they are never sent.
 NEVER_SENT = frozenset({"id", "state", "created_datetime", "updated_datetime"})
 _ABSENT: Any = object()
-
-
-class RefusedCell(NamedTuple):
-    """A cell that no service can carry."""
-
-    position: int
-    column: str
-    value: Any
-    why: str
 
 
 def to_frame(
@@ -290,118 +282,3 @@ def _iso(value: datetime.date | datetime.time) -> str:
     if isinstance(value, pd.Timestamp) and value == value.normalize() and value.tzinfo is None:
         return value.date().isoformat()
     return value.isoformat()
-
-
-def refused_cells(frame: pd.DataFrame, node: Node) -> list[RefusedCell]:
-    """Find the cells that the services cannot carry, or would store as something else.
-
-    NUL characters, lone surrogates, infinity, a missing number within a list, whole numbers of more than 64
-    bits, whole numbers that a float cannot hold in a ``number`` property, and what JSON has no word for.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-    node : Node
-
-    Returns
-    -------
-    list of RefusedCell
-        (position, column, value, why), in the order of the columns.
-    """
-    found: list[RefusedCell] = []
-    unsent = (set(node.system_properties) | NEVER_SENT) - {"project_id"}
-    for position, name in enumerate(plain_columns(frame)):
-        if name in unsent:
-            continue
-        prop = node.properties.get(name)
-        column = frame.iloc[:, position]
-        if _harmless(column, prop):
-            continue
-        values = plain_column(column, prop)
-        reasons: dict[Any, str] = {}
-        for row, value in enumerate(values):
-            if value is None or type(value) is bool:
-                continue
-            key = value if isinstance(value, str) else None
-            why = reasons.get(key) if key is not None else None
-            if why is None:
-                why = _why_refused(value, prop)
-                if key is not None:
-                    reasons[key] = why
-            if why:
-                found.append(RefusedCell(row, name, value, why))
-    return found
-
-
-def _harmless(column: pd.Series[Any], prop: Property | None) -> bool:
-    """Say whether a look at the whole column clears it, to save the look at each value."""
-    dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        return _plain_text(column.cat.categories.tolist())
-    if pd.api.types.is_bool_dtype(dtype):
-        return True
-    if pd.api.types.is_signed_integer_dtype(dtype):
-        if prop is None or "number" not in prop.types or "integer" in prop.types or not len(column):
-            return True
-        low, high = column.min(), column.max()
-        return low is pd.NA or bool(low >= -(2**53) and high <= 2**53)
-    if pd.api.types.is_float_dtype(dtype):
-        numbers = column.to_numpy(dtype=float, na_value=np.nan)
-        # a whole float is sent as a whole number, and has to be within its bounds
-        return not bool((np.abs(numbers[~np.isnan(numbers)]) >= 2**53).any())
-    if isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow":
-        # Arrow holds nothing but valid text
-        return not column.str.contains("\x00", regex=False).any()
-    if isinstance(dtype, pd.StringDtype):
-        return _plain_text(column.dropna().tolist())
-    return bool(dtype == np.dtype(object)) and _plain_text(column[column.notna()].tolist())
-
-
-def _plain_text(values: list[Any]) -> bool:
-    """Say whether values are text, all of which the services can carry."""
-    try:
-        text = "".join(values)
-    except TypeError:
-        return False
-    return not _why_text(text)
-
-
-def _why_refused(value: Any, prop: Property | None) -> str:
-    if isinstance(value, str):
-        return _why_text(value)
-    if isinstance(value, bool):
-        return ""
-    if isinstance(value, int):
-        return _why_whole(value, prop)
-    if isinstance(value, float):
-        return "" if math.isfinite(value) else "is not a finite number, and JSON has none other"
-    if isinstance(value, list):
-        inner = prop.items if prop is not None else None
-        if any(item is None for item in value):
-            return "holds an empty item: leave it out of the list"
-        return next((f"holds an item that {why}" for item in value if (why := _why_refused(item, inner))), "")
-    if isinstance(value, Mapping):
-        return next(
-            (why for item in value.values() if item is not None and (why := _why_refused(item, None))), ""
-        )
-    return f"is a {type(value).__name__}, which a record cannot hold: write it as text or as a number"
-
-
-def _why_text(value: str) -> str:
-    if "\x00" in value:
-        return "holds a NUL character (\\x00), which the commons' database cannot store"
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return "holds half of a character (a lone surrogate), which is no valid text"
-    return ""
-
-
-def _why_whole(value: int, prop: Property | None) -> str:
-    if not -(2**63) <= value < 2**63:
-        return "has more than 64 bits, which the commons' database cannot store"
-    numeric = prop is not None and "number" in prop.types and "integer" not in prop.types
-    if numeric and abs(value) > 2**53 and int(float(value)) != value:
-        return f"has more digits than the commons keeps: it would store {int(float(value))}"
-    return ""

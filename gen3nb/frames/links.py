@@ -262,13 +262,22 @@ class LinkCheck:
             bare = ends.targets[number].strip()
             exists = fold(bare) in held or fold(bare) in stored
             hints.append(bare if exists else None)
+        target = ends.link.target
+        elsewhere = look.elsewhere(target, [ends.targets[number] for number in bad])
+
+        def more(name: str, hint: str | None) -> str:
+            if hint:
+                return f"; did you mean {hint!r}?"
+            place = elsewhere.get(name)
+            return f"; there is one in {place}, but links stay within a project" if place else ""
+
         self.findings.add(
             [ends.positions[number] for number in bad],
             ends.column,
             "links",
             [
-                f"there is no {ends.link.target} {ends.targets[number]!r} in {look.project}, "
-                "nor among the rows to be submitted" + (f"; did you mean {hint!r}?" if hint else "")
+                f"there is no {target} {ends.targets[number]!r} in {look.project}, "
+                f"nor among the rows to be submitted{more(ends.targets[number], hint)}"
                 for number, hint in zip(bad, hints, strict=True)
             ],
             values=[ends.targets[number] for number in bad],

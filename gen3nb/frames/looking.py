@@ -152,6 +152,31 @@ class Look:
                 found[str(row["id"])] = row
         return found
 
+    def elsewhere(self, node: str, names: Iterable[str]) -> dict[str, str]:
+        """Find in which other project records of these names are; asks once, for the first 1,000 of them.
+
+        Parameters
+        ----------
+        node : str
+        names : iterable of str
+            As they are spelled.
+
+        Returns
+        -------
+        dict of str to str
+            submitter_id to ``PROGRAM-PROJECT``; only what the user may read.
+        """
+        asked = list(dict.fromkeys(names))[:BULK]
+        if not asked:
+            return {}
+        text = (
+            f"query ($names: [String]) {{ {node}(first: 0, submitter_id: $names) "
+            "{ submitter_id project_id } }"
+        )
+        rows = self.connection.peregrine.query(text, {"names": asked}).get(node) or ()
+        places = {str(row["submitter_id"]): str(row["project_id"]) for row in rows}
+        return {name: place for name, place in places.items() if place != str(self.project)}
+
     def _by_name(self, node: str, names: Iterable[str]) -> Iterator[StoredKey]:
         text = (
             f"query ($project: [String], $names: [String]) {{ {node}(first: 0, project_id: $project, "

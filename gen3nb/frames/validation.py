@@ -14,7 +14,7 @@ from gen3nb.dictionary.rules import check_column
 from gen3nb.errors import ValidationError
 from gen3nb.frames.allowed import check_readable
 from gen3nb.frames.casting import typed_by_origin
-from gen3nb.frames.codec import NEVER_SENT, link_column, plain_column, plain_columns, refused_cells
+from gen3nb.frames.codec import NEVER_SENT, link_column, plain_column, plain_columns
 from gen3nb.frames.findings import GEN3NB, SERVICE, Findings, fold
 from gen3nb.frames.formats import conforms, wrong_formats
 from gen3nb.frames.links import LinkCheck
@@ -24,6 +24,7 @@ from gen3nb.frames.origin import origin_of, row_numbers
 from gen3nb.frames.privacy import personal
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
+from gen3nb.frames.refusing import refused_cells
 from gen3nb.frames.reports import ValidationReport
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
 
 from gen3nb.dictionary import Dictionary, Node, Property
 
@@ -27,8 +28,14 @@ NASTY = [
     "a\nb",
     "a\rb",
     "\r",
+    "a\r\nb",
+    "a\x0bb",
+    "a\x0cb",
+    "a\x1cb",
+    "a\x85b",
     '"',
     "a\u2028b",
+    "\ufeffa",
     "é",
     "e\u0301",
 ]
@@ -41,7 +48,7 @@ NUMBER = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.integers(-(2**53), 2**53),
     st.just(2**60),
-    st.just(0.1),
+    st.sampled_from([0.1, 0.1 + 0.2, -0.0, 5e-324, 1e5]),
 )
 
 
@@ -92,6 +99,20 @@ def frames_of(draw: st.DrawFn, node: Node, most: int = 6) -> pd.DataFrame:
             cells = draw(st.lists(st.one_of(st.none(), TEXT.filter(bool)), min_size=count, max_size=count))
             columns[link.column] = pd.Series(cells, dtype="string")
     return pd.DataFrame(columns)
+
+
+def assert_same_cells(left: pd.DataFrame, right: pd.DataFrame) -> None:
+    """See that two frames are one: types, order, every value, and numbers to the last bit."""
+    assert_frame_equal(left, right, check_exact=True, check_flags=False)
+    for name in right:
+        if pd.api.types.is_float_dtype(right[name].dtype):
+            ours, theirs = (
+                frame[name].to_numpy(float, na_value=0.0).view("int64") for frame in (left, right)
+            )
+            assert ours.tolist() == theirs.tolist(), name
+        elif pd.api.types.is_object_dtype(right[name].dtype):
+            # to Python 1, 1.0 and True are one
+            assert [*map(repr, left[name])] == [*map(repr, right[name])], name
 
 
 # --- a project to read from ------------------------------------------------------------------------------

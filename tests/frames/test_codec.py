@@ -13,13 +13,14 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import frames_of
+from made_up import assert_same_cells, frames_of
 from pandas.testing import assert_frame_equal
 
 from gen3nb.dictionary import Dictionary, Node
 from gen3nb.errors import ValidationError
 from gen3nb.frames import decoding
-from gen3nb.frames.codec import UnexpectedValue, read_columns, refused_cells, to_frame, to_records
+from gen3nb.frames.codec import UnexpectedValue, read_columns, to_frame, to_records
+from gen3nb.frames.refusing import refused_cells
 
 
 def through_a_service(records: list[dict[str, Any]], node: Node) -> list[dict[str, Any]]:
@@ -45,8 +46,8 @@ def test_what_is_sent_comes_back(dictionary: Dictionary, data: st.DataObject) ->
     refused = {(cell.position, cell.column) for cell in refused_cells(frame, node)}
     assert not refused
     back = to_frame(through_a_service(to_records(frame, node), node), node)
-    assert_frame_equal(back[list(frame.columns)], frame)
-    assert_frame_equal(frame, before)
+    assert_same_cells(back[list(frame.columns)], frame)
+    assert_same_cells(frame, before)
 
 
 @given(data=st.data())
@@ -156,6 +157,8 @@ def test_columns_of_one_name_and_multi_indexes_are_refused(default: Dictionary) 
         ("morphology", ["x", None], "empty item"),
         ("morphology", ["x", "\x00"], "NUL"),
         ("morphology", {"a": math.inf}, "finite"),
+        ("morphology", {"a\x00": 1}, "NUL"),
+        ("morphology", [{"a": [2**63]}], "64 bits"),
         ("cases.submitter_id", "\x00", "NUL"),
     ],
 )
@@ -176,6 +179,14 @@ def test_nothing_else_is_refused(default: Dictionary) -> None:
         }
     )
     assert refused_cells(frame, default["diagnosis"]) == []
+
+
+def test_numbers_in_lists_come_back_to_the_last_bit(garden: Dictionary) -> None:
+    node = garden["seed_lot"]
+    numbers = [1.2345678901234567e16, 1e22, 0.1, -0.0, 5.0, 5, 2**53, 5e-324]
+    frame = pd.DataFrame({"submitter_id": ["a"], "sieve_sizes_mm": pd.Series([numbers], dtype=object)})
+    back = to_frame(through_a_service(to_records(frame, node), node), node)
+    assert [*map(repr, back["sieve_sizes_mm"][0])] == [*map(repr, numbers)]
 
 
 # --- what a dictionary did not expect ------------------------------------------------------------------
