@@ -57,17 +57,8 @@ def start_server(
         Basic authentication for services that write to the index, user to password; by default there is none.
     private : bool
         Whether every route needs a token, for copies of real records.
-    requestor : Mapping, optional
-        What a deployment sets for its access requests, by the names of requestor's configuration in lower
-        case: ``allowed_request_statuses``, ``default_initial_status``, ``draft_statuses``,
-        ``update_access_statuses``, ``final_statuses``; and further ``roles`` (name to methods) and
-        ``policies`` (name to ``{"resource_paths": […], "role_ids": […]}``).
-    without : iterable of str
-        Services that this commons does not run: ``"arborist"``, ``"metadata"``, ``"requestor"``,
-        ``"sower"``, ``"wts"``.
-    external : Mapping, optional
-        Further commons of the workspace token service, by the name of their identity provider: a practice
-        commons, to which users of the same name are linked, or an address, to which nobody is.
+    requestor, without, external
+        As :func:`gen3nb.sandbox` has them.
     timeout : float
         Seconds to wait for it.
 
