@@ -92,7 +92,9 @@ class User:
 
     @property
     def grants(self) -> Grants:
-        """What the user may do, whatever gives it."""
+        """What the user may do, whatever gives it; not to be changed."""
+        if not self.policies:
+            return self.own
         found = {place: set(methods) for place, methods in self.own.items()}
         for policy in self.policies.values():
             for place, methods in policy.items():

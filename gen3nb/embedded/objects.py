@@ -47,6 +47,7 @@ class Objects:
         self.folder = folder
         self.clock = clock
         self._secret = secrets.token_bytes(32)
+        self.clear()  # what a server left that was killed: nobody has a URL of it any more
 
     def path(self, key: str) -> Path:
         """Give the file of an object: keys are names of ours, not of who asks."""

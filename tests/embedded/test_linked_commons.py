@@ -137,6 +137,25 @@ def test_services_that_a_commons_does_not_run(linked):
     assert get(linked, "/authz/mapping", "admin").status_code == 200
 
 
+def test_with_copies_of_real_records_a_presigned_url_and_a_client_need_no_token():
+    """And the other services that a commons may lack."""
+    with start_server(private=True, without=["arborist", "metadata", "wts"]) as server:
+        facts = json.loads(server.client_credentials().read_text())
+        form = {"grant_type": "client_credentials", **facts}
+        assert requests.post(f"{server.endpoint}/user/oauth2/token", data=form, timeout=30).status_code == 200
+        assert get(server, "/user/data/buckets").status_code == 401
+        refused = get(server, "/commons-data/some/object")
+        assert (refused.status_code, "<Code>AccessDenied</Code>" in refused.text) == (403, True)
+        for path in ("/authz/mapping", "/mds/metadata", "/mds-admin/metadata", "/wts/external_oidc/"):
+            assert get(server, path).status_code == 401
+            page = get(server, path, "admin")
+            assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+        local = server.endpoint.replace("127.0.0.1", "localhost")
+        header = {"Authorization": f"bearer {server.token('admin')}"}
+        assert "metadata" not in requests.get(f"{local}/metadata", headers=header, timeout=30).text.lower()
+        assert server.settings()["job_lifetime"] == 1800
+
+
 def test_it_cannot_do_without_what_is_always_there():
     with pytest.raises(Gen3Error, match="cannot do without fence"):
         start_server(without="fence")
