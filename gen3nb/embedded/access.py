@@ -23,7 +23,7 @@ MAIL_DOMAIN = "commons.test"
 KEY_LIFETIME = 30 * 86400
 DEFAULT_USERS: dict[str, Mapping[str, Iterable[str]]] = {
     "admin": {"/": ["*"]},
-    "submitter": {"/programs": ["create", "read", "update", "delete"]},
+    "submitter": {"/programs": ["create", "read", "update", "delete"], "/data_file": ["file_upload"]},
     "reader": {"/programs": ["read"]},
     "nobody": {},
 }

@@ -76,11 +76,11 @@ class Control:
     def faults(self, request: Request, facts: dict[str, Any]) -> Response:
         """Set, list or take away faults."""
         faults = self.state.faults
-        if request.method == "POST":
-            return JSONResponse({"id": faults.add(facts).id})
+        added = faults.add(facts).id if request.method == "POST" else None
         if request.method == "DELETE":
             faults.clear(facts.get("id"))
-        return JSONResponse({"faults": faults.listed()})
+        faults.note_struck(self.state.storage.set_faults(faults.of_storage()))
+        return JSONResponse({"faults": faults.listed()} if added is None else {"id": added})
 
     def token(self, request: Request, facts: dict[str, Any]) -> Response:
         """Sign an access token of any age."""
@@ -104,7 +104,7 @@ class Control:
     def settings(self, request: Request, facts: dict[str, Any]) -> Response:
         """Change lifetimes, the server's clock (``clock_offset``) and the times of jobs, all in seconds."""
         access, jobs = self.state.access, self.state.jobs
-        unknown = set(facts) - {*LIFETIMES, "clock_offset", *OF_JOBS}
+        unknown = set(facts) - {*LIFETIMES, "clock_offset", "indexing", *OF_JOBS}
         if unknown:
             raise ValueError(f"There is no setting {', '.join(sorted(unknown))}.")
         for name, attribute in OF_JOBS.items():
@@ -112,9 +112,13 @@ class Control:
         for name in LIFETIMES:
             setattr(access, name, int(facts.get(name, getattr(access, name))))
         access.clock.offset = float(facts.get("clock_offset", access.clock.offset))
+        self.state.storage.set_clock(access.clock.offset)
+        self.state.indexing = bool(facts.get("indexing", self.state.indexing))
         lifetimes = {name: getattr(access, name) for name in LIFETIMES}
         times = {name: getattr(jobs, attribute) for name, attribute in OF_JOBS.items()}
-        return JSONResponse({**lifetimes, "clock_offset": access.clock.offset, **times})
+        return JSONResponse(
+            {**lifetimes, "clock_offset": access.clock.offset, "indexing": self.state.indexing, **times}
+        )
 
     def workspace(self, request: Request, facts: dict[str, Any]) -> Response:
         """Say in whose workspace this machine is; nobody's if no user is named."""

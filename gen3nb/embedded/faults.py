@@ -10,6 +10,7 @@ kind              what happens
 latency           the request waits ``seconds`` (1) before the service gets it
 cost-per-row      the request waits ``seconds`` (0.005) for each row that it carries
 401-html          401 with an HTML page, as fence and the proxies before it answer
+404               the proxy's page: the commons has no such route (an older service)
 429, 503          with ``Retry-After: <retry_after>`` (1); nothing is done
 500               the HTML page of an error in the service; nothing is done
 502, 504          an HTML page of the proxy; nothing is done
@@ -24,6 +25,8 @@ html-in-middle    the first half of the answer, then an HTML page
 half-json         the first half of the answer, as if it were whole
 truncated         the first half of the answer, then the connection is cut
 ================  =====================================================================================
+
+Those whose kind begins with ``storage-`` strike at the object store: see :mod:`.storage_faults`.
 """
 
 from __future__ import annotations
@@ -41,6 +44,7 @@ from urllib.parse import quote
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .storage_faults import KINDS as OF_STORAGE
 from .web import PROXY_PAGE, internal_error
 
 LOGIN_PAGE = (
@@ -48,6 +52,7 @@ LOGIN_PAGE = (
     "<body><h1>{0}</h1>\n<p>{1}</p>\n</body></html>\n"
 )
 NAMES = {
+    "404": "404 Not Found",
     "429": "429 Too Many Requests",
     "502": "502 Bad Gateway",
     "503": "503 Service Temporarily Unavailable",
@@ -55,9 +60,9 @@ NAMES = {
 }
 WAITING = ("latency", "cost-per-row")
 AFTER = ("504-after-commit", "drop-after", "html-after", "html-in-middle", "half-json", "truncated")
-BEFORE = ("401-html", "429", "500", "502", "503", "504", "drop-before", "html")
+BEFORE = ("401-html", "404", "429", "500", "502", "503", "504", "drop-before", "html")
 LOST = "lost-with-200"
-KINDS = (*WAITING, *BEFORE, LOST, *AFTER)
+KINDS = (*WAITING, *BEFORE, LOST, *AFTER, *OF_STORAGE)
 _SUBMISSION = re.compile(r"/(?:api/)?(?:v0/)?submission/[^/_][^/]*/[^/_][^/]*/?")
 
 
@@ -125,7 +130,17 @@ class Faults:
         """Give the faults that strike a request."""
         if not self.active or path.startswith("/_control/"):
             return []
-        return [fault for fault in self.active if fault.takes(method, path)]
+        ours = [fault for fault in self.active if fault.kind not in OF_STORAGE]
+        return [fault for fault in ours if fault.takes(method, path)]
+
+    def of_storage(self) -> list[dict[str, Any]]:
+        """Give the faults that strike at the object store, as JSON."""
+        return [asdict(fault) for fault in self.active if fault.kind in OF_STORAGE]
+
+    def note_struck(self, struck: Mapping[str, int]) -> None:
+        """Note how often faults struck at the object store, by their ids."""
+        for fault in self.active:
+            fault.struck = struck.get(str(fault.id), fault.struck)
 
     def listed(self) -> list[dict[str, Any]]:
         """Give the faults as JSON."""

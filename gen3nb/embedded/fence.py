@@ -14,8 +14,8 @@ from starlette.routing import BaseRoute
 
 from .access import KEY_ID, SCOPES, Refused, User
 from .clients import client_token
-from .objects import BUCKET
 from .state import State
+from .storage import BUCKETS
 from .web import Json, Service, route
 
 _PAGE = """<!DOCTYPE html>
@@ -87,14 +87,14 @@ def routes(state: State) -> list[BaseRoute]:
         ("GET", "/_status", fence.status),
         ("GET", "/_version", fence.version),
     ]
-    return [route(methods, path, _paged(handler), _refuse) for methods, path, handler in table]
+    return [route(methods, path, paged(handler), _refuse) for methods, path, handler in table]
 
 
 def _refuse(refused: Refused) -> Response:
     return page(refused.status, refused.message)
 
 
-def _paged(handler: Any) -> Any:
+def paged(handler: Any) -> Any:
     """Turn a :class:`Failure` into a page."""
 
     def inner(request: Request, body: bytes) -> Response:
@@ -171,12 +171,12 @@ class Fence:
     def buckets(self, request: Request, body: bytes) -> Response:
         """List the buckets, where they are and for which programs."""
         programs = [program["name"] for program in self.state.graph.programs()]
-        bucket = {"endpoint_url": self.state.objects.origin, "programs": programs, "region": REGION}
-        return Json({"GS_BUCKETS": {}, "S3_BUCKETS": {BUCKET: bucket}})
+        bucket = {"endpoint_url": self.state.storage.origin, "programs": programs, "region": REGION}
+        return Json({"GS_BUCKETS": {}, "S3_BUCKETS": dict.fromkeys(BUCKETS, bucket)})
 
     def regions(self, request: Request, body: bytes) -> Response:
         """List the buckets and their regions."""
-        return Json({"GS_BUCKETS": {}, "S3_BUCKETS": {BUCKET: {"region": REGION}}})
+        return Json({"GS_BUCKETS": {}, "S3_BUCKETS": {name: {"region": REGION} for name in BUCKETS}})
 
     def jwt_keys(self, request: Request, body: bytes) -> Response:
         """Publish the key that verifies tokens."""

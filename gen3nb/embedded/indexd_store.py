@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import secrets
 import sqlite3
 import threading
@@ -15,6 +16,9 @@ from typing import Any
 from .connections import Connections
 
 PREFIX = "dg.TEST/"
+_DID_OF_KEY = re.compile(
+    r"((?:.*/)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/", re.IGNORECASE
+)
 FIELDS = (
     "acl",
     "authz",
@@ -197,6 +201,11 @@ class IndexStore:
                 found: dict[str, Any] = json.loads(row[0])
                 return found
         return None
+
+    def in_key(self, key: str) -> str | None:
+        """Find the did that the key of an object in a bucket begins with."""
+        found = _DID_OF_KEY.match(key)
+        return found.group(1) if found else None
 
     def find(self, hashes: Mapping[str, str], size: int | None = None) -> list[dict[str, Any]]:
         """Find the documents that have all these hashes, and this size, oldest first."""

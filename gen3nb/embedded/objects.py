@@ -1,133 +1,242 @@
-"""A place for files that services make: downloads by presigned URLs, as from a bucket of S3.
-
-The URLs are on the server's other name, ``localhost``, which is another origin: as in a real commons, a token
-has no business there, and who sends one is refused.
-"""
+"""The objects of an object store, on disk: named by a hash, so that no key reaches a path."""
 
 from __future__ import annotations
 
-import calendar
 import hashlib
-import hmac
+import json
+import os
 import secrets
 import shutil
+import tempfile
 import time
-import uuid
-from html import escape
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from typing import Any, BinaryIO, Protocol
 
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.routing import BaseRoute
+SMALLEST_PART = 5 << 20  # S3 takes no smaller part, but for the last one
+_BLOCK = 1 << 20
 
-from .access import Clock
-from .web import Service, route
 
-BUCKET = "commons-data"
-LIFETIME = 3600
-_FORM = "%Y%m%dT%H%M%SZ"
+class Readable(Protocol):
+    """What bytes are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Give so many bytes, or fewer at the end."""
+        ...
+
+
+class NoSuchUpload(Exception):
+    """There is no multipart upload of this id and key, or not with these parts; the message says it."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is known of one object.
+
+    Attributes
+    ----------
+    key : str
+    size : int
+        Bytes.
+    etag : str
+        MD5 of the content, or of the parts' MD5s with their number behind it.
+    modified : float
+        Seconds since 1970.
+    hashes : dict of str to str
+        ``md5`` and ``sha256`` of the content, in hexadecimal.
+    """
+
+    key: str
+    size: int
+    etag: str
+    modified: float
+    hashes: dict[str, str]
 
 
 class Objects:
-    """The bucket of one practice commons.
+    """The objects of one bucket.
 
     Parameters
     ----------
-    endpoint : str
-        Of the commons.
     folder : Path
-        Where the objects are; made when the first one comes.
-    clock : Clock
-        By which URLs run out.
+        Made if it is not there, for its owner alone.
     """
 
-    def __init__(self, endpoint: str, folder: Path, clock: Clock) -> None:
-        self.origin = endpoint.replace("127.0.0.1", "localhost")
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.clock = clock
-        self._secret = secrets.token_bytes(32)
-        self.clear()  # what a server left that was killed: nobody has a URL of it any more
+        self._uploads = folder / "uploads"
+        self._uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def path(self, key: str) -> Path:
-        """Give the file of an object: keys are names of ours, not of who asks."""
-        return self.folder / hashlib.sha256(key.encode()).hexdigest()
-
-    def new(self) -> Path:
-        """Give a path to write an object to, before it has a key."""
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        return self.folder / f".{uuid.uuid4()}"
-
-    def keep(self, written: Path, key: str) -> None:
-        """Put a written file into the bucket."""
-        written.replace(self.path(key))
-
-    def clear(self) -> None:
-        """Empty the bucket."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def url(self, key: str, seconds: int = LIFETIME) -> str:
-        """Presign the download of an object."""
-        signed = {
-            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
-            "X-Amz-Date": time.strftime(_FORM, time.gmtime(self.clock.now())),
-            "X-Amz-Expires": str(seconds),
-            "X-Amz-SignedHeaders": "host",
-        }
-        query = {**signed, "X-Amz-Signature": self._signature(key, signed)}
-        return f"{self.origin}/{BUCKET}/{quote(key)}?{urlencode(query)}"
-
-    def _signature(self, key: str, signed: dict[str, str]) -> str:
-        text = "\n".join([key, *(f"{name}={value}" for name, value in sorted(signed.items()))])
-        return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
-
-    def verdict(self, key: str, query: dict[str, str]) -> tuple[str, str] | None:
-        """Say what is wrong with a presigned URL: S3's code and message, or ``None``."""
-        signed = {name: value for name, value in query.items() if name != "X-Amz-Signature"}
-        shown = query.get("X-Amz-Signature", "")
-        if not shown:
-            return "AccessDenied", "Access Denied"
-        if not hmac.compare_digest(shown.encode(), self._signature(key, signed).encode()):
-            words = "The request signature we calculated does not match the signature you provided. Check "
-            return "SignatureDoesNotMatch", words + "your key and signing method."
-        made = calendar.timegm(time.strptime(signed["X-Amz-Date"], _FORM))
-        if self.clock.now() > made + int(signed["X-Amz-Expires"]):
-            return "AccessDenied", "Request has expired"
+    def find(self, key: str) -> Stored | None:
+        """Say what is known of an object; ``None`` where there is none."""
+        with suppress(FileNotFoundError):
+            return Stored(**json.loads(self._path(key).with_suffix(".json").read_bytes()))
         return None
 
+    def open(self, key: str) -> BinaryIO:
+        """Open an object for reading."""
+        return self._path(key).open("rb", buffering=0)
 
-def service(objects: Objects) -> Service:
-    """Give the bucket as a service."""
-    return Service(routes(objects), lambda status: error(status, "NoSuchKey", "Not found"))
+    def put(self, key: str, source: Readable, length: int) -> Stored:
+        """Store so many bytes of a stream as an object, whole or not at all.
 
+        Raises
+        ------
+        EOFError
+            The stream ended before.
+        """
+        path = self._path(key)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        temporary, hashes = self._receive(source, length, ("md5", "sha256"))
+        return self._settle(key, temporary, length, hashes["md5"], hashes)
 
-def routes(objects: Objects) -> list[BaseRoute]:
-    """Give the routes of the bucket, with the paths below its name."""
+    def keep(self, written: Path, key: str) -> Stored:
+        """Make a file that was written elsewhere an object."""
+        with written.open("rb") as source:
+            return self.put(key, source, written.stat().st_size)
 
-    def download(request: Request, body: bytes) -> Response:
-        key = request.path_params["key"]
-        if "authorization" in request.headers:
-            words = (
-                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query"
-            )
-            words += " string parameter or the Authorization header should be specified"
-            return error(400, "InvalidArgument", words)
-        wrong = objects.verdict(key, dict(request.query_params))
-        if wrong is not None:
-            return error(403, *wrong)
-        path = objects.path(key)
-        if not path.is_file():
-            return error(404, "NoSuchKey", "The specified key does not exist.")
-        return FileResponse(path, media_type="application/octet-stream")
+    def delete(self, key: str) -> None:
+        """Take an object away."""
+        for path in (self._path(key).with_suffix(".json"), self._path(key)):
+            path.unlink(missing_ok=True)
 
-    return [route("GET", "/{key:path}", download)]
+    def clear(self) -> None:
+        """Take all objects and uploads away."""
+        for path in self.folder.iterdir():
+            shutil.rmtree(path, ignore_errors=True)
+        self._uploads.mkdir(mode=0o700, exist_ok=True)
 
+    # -- multipart -----------------------------------------------------------------------------------------
 
-def error(status: int, code: str, message: str) -> Response:
-    """Answer an error as S3 does."""
-    content = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f"<Error><Code>{code}</Code><Message>{escape(message)}</Message>"
-        f"<RequestId>{uuid.uuid4().hex[:16].upper()}</RequestId></Error>"
-    )
-    return Response(content, status, media_type="application/xml")
+    def start(self, key: str) -> str:
+        """Begin a multipart upload, and give its id."""
+        upload = secrets.token_urlsafe(40)
+        folder = self._uploads / upload
+        folder.mkdir(mode=0o700)
+        (folder / "key.json").write_text(json.dumps(key))
+        return upload
+
+    def put_part(self, upload: str, key: str, number: int, source: Readable, length: int) -> str:
+        """Store one part of a multipart upload; it replaces an earlier one. Gives its ETag.
+
+        Raises
+        ------
+        NoSuchUpload
+            There is no such upload of this key.
+        EOFError
+            The stream ended before.
+        """
+        folder = self._upload(upload, key)
+        temporary, hashes = self._receive(source, length, ("md5",))
+        os.replace(temporary, folder / f"{number}-{hashes['md5']}")
+        for other in folder.glob(f"{number}-*"):
+            if other.name != f"{number}-{hashes['md5']}":
+                other.unlink(missing_ok=True)
+        return hashes["md5"]
+
+    def complete(self, upload: str, key: str, parts: Sequence[Mapping[str, Any]]) -> Stored:
+        """Put the parts together to an object.
+
+        Parameters
+        ----------
+        upload, key : str
+        parts : sequence of Mapping
+            ``PartNumber`` and ``ETag``, in ascending order.
+
+        Raises
+        ------
+        NoSuchUpload
+            There is no such upload, or not with these parts.
+        """
+        done = self._upload(upload, key) / "done.json"
+        with suppress(FileNotFoundError):
+            return Stored(**json.loads(done.read_bytes()))  # asked again: the same answer
+        files = list(self._parts(upload, key, parts))
+        path = self._path(key)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=self._uploads)
+        sums = {name: hashlib.new(name, usedforsecurity=False) for name in ("md5", "sha256")}
+        size = 0
+        with os.fdopen(handle, "wb") as target:
+            for file in files:
+                with file.open("rb") as part:
+                    while block := part.read(_BLOCK):
+                        target.write(block)
+                        size += len(block)
+                        for one in sums.values():
+                            one.update(block)
+        of_parts = hashlib.md5(usedforsecurity=False)
+        for file in files:
+            of_parts.update(bytes.fromhex(file.name.partition("-")[2]))
+        hashes = {name: one.hexdigest() for name, one in sums.items()}
+        stored = self._settle(key, temporary, size, f"{of_parts.hexdigest()}-{len(files)}", hashes)
+        done.write_text(json.dumps(asdict(stored)))
+        for file in files:
+            file.unlink(missing_ok=True)
+        return stored
+
+    def _parts(self, upload: str, key: str, parts: Iterable[Mapping[str, Any]]) -> Iterable[Path]:
+        """Find the parts, and refuse what S3 refuses."""
+        folder, before, small = self._upload(upload, key), 0, False
+        for part in parts:
+            number, etag = int(part["PartNumber"]), str(part["ETag"]).strip('"')
+            file = folder / f"{number}-{etag}"
+            if "/" in etag or not file.is_file():
+                raise NoSuchUpload("One or more of the specified parts could not be found. (InvalidPart)")
+            if number <= before:
+                raise NoSuchUpload("The list of parts was not in ascending order. (InvalidPartOrder)")
+            if small:
+                raise NoSuchUpload(
+                    "Your proposed upload is smaller than the minimum allowed size (EntityTooSmall)"
+                )
+            small, before = file.stat().st_size < SMALLEST_PART, number
+            yield file
+        if not before:
+            raise NoSuchUpload("You must specify at least one part (MalformedXML)")
+
+    def _upload(self, upload: str, key: str) -> Path:
+        folder = self._uploads / upload
+        if not upload or "/" in upload or upload.startswith("."):
+            raise NoSuchUpload("The specified upload does not exist. (NoSuchUpload)")
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if json.loads((folder / "key.json").read_text()) == key:
+                return folder
+        raise NoSuchUpload("The specified upload does not exist. (NoSuchUpload)")
+
+    # -- files ---------------------------------------------------------------------------------------------
+
+    def _path(self, key: str) -> Path:
+        name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+        return self.folder / name[:2] / name
+
+    def _receive(self, source: Readable, length: int, names: Iterable[str]) -> tuple[str, dict[str, str]]:
+        """Write so many bytes to a temporary file; give it and its hashes."""
+        sums = {name: hashlib.new(name, usedforsecurity=False) for name in names}
+        handle, temporary = tempfile.mkstemp(dir=self._uploads)
+        try:
+            with os.fdopen(handle, "wb") as target:
+                left = length
+                while left:
+                    block = source.read(min(_BLOCK, left))
+                    if not block:
+                        raise EOFError(f"{left} bytes are missing")
+                    target.write(block)
+                    left -= len(block)
+                    for one in sums.values():
+                        one.update(block)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        return temporary, {name: one.hexdigest() for name, one in sums.items()}
+
+    def _settle(self, key: str, temporary: str, size: int, etag: str, hashes: Mapping[str, str]) -> Stored:
+        """Give a temporary file its place, and write down what is known of it."""
+        path = self._path(key)
+        stored = Stored(key, size, etag, time.time(), dict(hashes))
+        notes = f"{temporary}.json"
+        Path(notes).write_text(json.dumps(asdict(stored)))
+        os.replace(temporary, path)
+        os.replace(notes, path.with_suffix(".json"))
+        return stored

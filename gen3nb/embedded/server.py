@@ -15,10 +15,10 @@ from . import (
     arborist,
     control,
     fence,
+    fence_data,
     indexd,
     indexd_drs,
     metadata,
-    objects,
     portal,
     requestor,
     sower,
@@ -45,7 +45,7 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
 }
 _SLASHES = re.compile("//+")
 _EXCHANGE = re.compile("/user/credentials/[^/]+/access_token/?")
-_WITH_OTHER_PROOF = ("/_control/", f"/{objects.BUCKET}/", "/user/oauth2/token")
+_WITH_OTHER_PROOF = ("/_control/", "/user/oauth2/token")
 REQUEST_LINE = 4094  # what gunicorn, in front of sheepdog, takes
 
 
@@ -109,8 +109,7 @@ class RequestLine(Service):
 class TokenNeeded:
     """Answers nobody without a token: on a machine that others use too, copies of real records lie here.
 
-    Whoever has an API key may exchange it for a token; control requests show the secret, and presigned URLs
-    a signature.
+    Whoever has an API key may exchange it for a token; control requests show the secret.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -169,7 +168,7 @@ def application(state: State, shut_down: Callable[[], None] = lambda: None) -> A
     index = Service(indexd.routes(state))
     services: dict[str, Service] = {
         "/_control": Service(control.routes(state, shut_down)),
-        "/user": fence.service(state),
+        "/user": Service([*fence.routes(state), *fence_data.routes(state)], missing=fence.page),
         "/authz": arborist.service(state),
         "/index": index,
         "/wts": workspace.service(state),
@@ -177,7 +176,7 @@ def application(state: State, shut_down: Callable[[], None] = lambda: None) -> A
         "/job": sower.service(state),
         "/mds": Service(metadata.routes(state)),
         "/mds-admin": Service(metadata.routes(state, gateway=True)),
-        "/ga4gh": Service(indexd_drs.routes(state)),
+        "/ga4gh": Service([*fence_data.drs_routes(state, ""), *indexd_drs.routes(state)]),
     }
     for prefix, names in OTHERS.items():
         service = _service(state, names)
@@ -194,7 +193,6 @@ def application(state: State, shut_down: Callable[[], None] = lambda: None) -> A
         bare.insert(0, Service(ours))
     if "/job" in services:
         bare.insert(0, Service(sower.routes(state)))
-    services[f"/{objects.BUCKET}"] = objects.service(state.objects)
     mounts = Mounts(services.items(), bare, portal.portal)
     app: ASGIApp = FaultMiddleware(Catch(mounts), state.faults)
     if state.settings.private:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .access import User
 from .jobs import Failed, Job
 from .sheepdog_export import LabelExport
 from .state import State
+from .storage import BUCKETS
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,9 @@ def export(state: State, order: Order, job: Job) -> None:
     if order.access_format != "presigned_url":
         raise Failed(f"access_format {order.access_format!r} is not supported, only 'presigned_url'")
     counts = _counts(state, project_id)
-    written = state.objects.new()
+    handle, name = tempfile.mkstemp(dir=state.settings.folder, suffix=".zip")
+    os.close(handle)
+    written = Path(name)
     try:
         with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
             for node in counts:
@@ -49,11 +55,12 @@ def export(state: State, order: Order, job: Job) -> None:
                         file.write(text.encode())
         moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         key = f"{job.uid}/{project_id}_{moment}.zip"
-        state.objects.keep(written, key)
+        state.storage.bucket(BUCKETS[0]).keep(written, key)
     finally:
         written.unlink(missing_ok=True)
     job.say(f"{sum(counts.values())} records of {len(counts)} nodes")
-    job.say(f"[out] {state.objects.url(key)}")
+    url = state.storage.url("GET", BUCKETS[0], key, 3600, state.access.clock.now())
+    job.say(f"[out] {url}")
 
 
 def count(state: State, order: Order, job: Job) -> None:

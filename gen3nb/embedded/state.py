@@ -20,9 +20,9 @@ from .faults import Faults
 from .graph import Graph
 from .indexd_store import IndexStore
 from .jobs import Jobs
-from .objects import Objects
 from .policies import Policies, RequestorSettings
 from .schemas import Schemas, load
+from .storage import Storage
 
 CREDENTIALS = "credentials"
 OBJECTS = "objects"
@@ -90,22 +90,33 @@ class State:
     documents: Documents
     access: Access
     policies: Policies
-    objects: Objects
+    storage: Storage
     jobs: Jobs
     lock: BaseFileLock
     passwords: dict[str, str] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
+    indexing: bool = True  # whether files that come in are looked at, and their records filled
 
     @property
     def databases(self) -> list[Path]:
         """The SQLite files that hold the data."""
         return sorted(self.settings.folder.glob("*.sqlite"))
 
+    def note_stored(self, bucket: str, key: str, size: int, hashes: Mapping[str, str]) -> None:
+        """Fill the blank record of a file that came in, as the commons' indexing job does a little later."""
+        guid = self.index.in_key(key)
+        record = self.index.get(guid) if guid and self.indexing else None
+        if record is None or record["size"] is not None:
+            return
+        changes = {"size": size, "hashes": dict(hashes), "urls": [f"s3://{bucket}/{key}"], "form": "object"}
+        self.index.update(record["did"], record["rev"], changes)
+
     def reset(self) -> None:
         """Empty the commons: no program, no record, no index entry, no fault."""
         self.faults.clear()
         self.jobs.forget()
-        self.objects.clear()
+        self.storage.set_faults([])
+        self.storage.clear()
         self.access.take_all()
         for path in self.databases:
             with sqlite3.connect(path, timeout=30) as connection:
@@ -117,12 +128,11 @@ class State:
     def close(self) -> None:
         """Leave nothing behind but the data, and that only where a folder was named."""
         self.jobs.forget()
+        self.storage.close()
         for store in (self.graph, self.index, self.documents):
             store.close()  # Windows takes no file away that is open
         folder = self.settings.folder
-        gone = [folder] if self.settings.temporary else [folder / CREDENTIALS, folder / OBJECTS]
-        for one in gone:
-            shutil.rmtree(one, ignore_errors=True)
+        shutil.rmtree(folder if self.settings.temporary else folder / CREDENTIALS, ignore_errors=True)
         self.lock.release()
 
 
@@ -236,7 +246,7 @@ def build(
         graph = Graph(place / GRAPH, wal=temporary)
         index = IndexStore(place / "index.sqlite", wal=temporary)
         documents = Documents(place / "documents.sqlite", wal=temporary)
-        return State(
+        state = State(
             settings,
             schemas,
             graph,
@@ -244,11 +254,13 @@ def build(
             documents,
             access,
             Policies(access, documents, graph, asked),
-            Objects(settings.endpoint, place / OBJECTS, access.clock),
+            Storage(place / OBJECTS),
             Jobs(),
             lock,
             dict(passwords or {}),
         )
+        state.storage.on_stored = state.note_stored
+        return state
     except sqlite3.Error as error:
         lock.release()
         raise FolderRefused(f"The data in the folder {place} cannot be opened: {error}.") from None

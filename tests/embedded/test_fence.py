@@ -189,7 +189,11 @@ def test_the_mapping_of_each_user(call):
     everything = {"/": [{"method": "*", "service": "*"}]}
     assert call("GET", "/authz/mapping", user="admin").json() == everything
     methods = [{"method": name, "service": "*"} for name in ("create", "delete", "read", "update")]
-    assert call("GET", "/authz/mapping", user="submitter").json() == {"/programs": methods, **JOBS}
+    assert call("GET", "/authz/mapping", user="submitter").json() == {
+        "/programs": methods,
+        "/data_file": [{"method": "file_upload", "service": "*"}],
+        **JOBS,
+    }
     assert call("GET", "/authz/mapping", user="nobody").json() == {}
     assert call("GET", "/authz/mapping").json() == {}
     assert call("GET", "/authz/resources", user="reader").json() == {"resources": ["/programs", "/sower"]}
