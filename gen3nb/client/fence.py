@@ -1,12 +1,12 @@
-"""fence: who is signed in, and API keys."""
+"""fence: who is signed in, and API keys; its routes for files are in :mod:`.fence_files`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from gen3nb.client.failures import no_commons
+from gen3nb.client.fence_files import FileRoutes
 from gen3nb.client.redaction import Secret
-from gen3nb.client.transport import Transport
 from gen3nb.errors import ServiceError
 
 __all__ = ["Fence"]
@@ -14,7 +14,7 @@ __all__ = ["Fence"]
 SERVICE = "fence"
 
 
-class Fence:
+class Fence(FileRoutes):
     """The sign-in service (``/user``).
 
     Parameters
@@ -22,9 +22,6 @@ class Fence:
     transport : Transport
         To the commons.
     """
-
-    def __init__(self, transport: Transport) -> None:
-        self.transport = transport
 
     def __repr__(self) -> str:
         return f"Fence({self.transport.endpoint})"

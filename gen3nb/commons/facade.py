@@ -11,6 +11,7 @@ import pandas as pd
 
 from gen3nb.client.arborist import Arborist, methods_on
 from gen3nb.client.fence import Fence
+from gen3nb.client.indexd import Indexd
 from gen3nb.client.overview import (
     access_table,
     counts_of,
@@ -54,7 +55,7 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
         A ``gen3.auth.Gen3Auth``: any class of the gen3 SDK takes it.
     sandbox : Sandbox or None
         The practice commons' controls, where it is one that this process started.
-    fence, arborist, sheepdog, peregrine, workspace
+    fence, indexd, arborist, sheepdog, peregrine, workspace
         Thin clients of the services.
     """
 
@@ -65,6 +66,7 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
         self.closed = False
         self.transport = transport
         self.fence = Fence(transport)
+        self.indexd = Indexd(transport)
         self.arborist = Arborist(transport)
         transport.lacking = self.arborist.lacking
         self.sheepdog = Sheepdog(transport)

@@ -1,0 +1,308 @@
+"""fence's routes for files: URLs that move their bytes, for as long as they live, without a sign-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from time import monotonic
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from gen3nb.client.failures import Needs
+from gen3nb.client.redaction import Secret
+from gen3nb.client.transport import Transport
+from gen3nb.errors import Gen3Error, ServiceError
+
+__all__ = ["FileRoutes", "Presigned"]
+
+SERVICE = "fence"
+AT_ONCE = 500  # GUIDs in one request for URLs
+SINGLY = 16  # requests at a time where the commons signs one URL a request
+LIFETIME = 3600  # seconds, where a URL does not say when it ends
+UPLOADS = "/data_file"
+
+
+@dataclass(frozen=True, slots=True)
+class Presigned:
+    """A presigned URL: whoever holds it may move the bytes, so its repr and its pickle do not show it.
+
+    Attributes
+    ----------
+    guid : str
+        Of the file.
+    url : Secret
+        Works as text.
+    ends : float
+        When it runs out, by ``time.monotonic()``.
+    """
+
+    guid: str
+    url: Secret = field(repr=False)
+    ends: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it lives still."""
+        return self.ends - monotonic()
+
+
+class FileRoutes:
+    """What fence does for files (``/user/data``).
+
+    Parameters
+    ----------
+    transport : Transport
+        To the commons.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self._in_bulk = True  # until the commons shows that it cannot
+
+    # -- down ----------------------------------------------------------------------------------------------
+
+    def download_url(
+        self, guid: str, *, protocol: str | None = None, expires_in: int | None = None
+    ) -> Presigned:
+        """Give a URL to download a file (``GET /user/data/download/{guid}``).
+
+        Parameters
+        ----------
+        guid : str
+        protocol : str, optional
+            ``"s3"``, ``"gs"`` …: which of its places.
+        expires_in : int, optional
+            Seconds; the commons has a maximum, usually an hour.
+
+        Raises
+        ------
+        PermissionDenied
+            You may not read the file.
+        NotFound
+            There is no such file, or none of its bytes, or none by this protocol.
+        """
+        given = {"protocol": protocol, "expires_in": expires_in}
+        params = {name: value for name, value in given.items() if value is not None}
+        needs = Needs(f"download {guid}", "its authz", ("read-storage",))
+        path = f"/user/data/download/{_part(guid)}"
+        answer = self.transport.json("GET", path, service=SERVICE, params=params, needs=needs)
+        return _presigned(guid, answer, "url")
+
+    def download_urls(
+        self, guids: Iterable[str], *, protocol: str | None = None, expires_in: int | None = None
+    ) -> tuple[dict[str, Presigned], dict[str, Gen3Error]]:
+        """Give URLs to download many files (``POST /user/data/download/bulk``, 500 at a request).
+
+        Where the commons has no such route, or refuses there what it allows singly, one request each, several
+        at a time.
+
+        Parameters
+        ----------
+        guids : iterable of str
+        protocol, expires_in
+            As for :meth:`download_url`.
+
+        Returns
+        -------
+        tuple of dict
+            The URLs by GUID, and for each GUID that has none the error that says why.
+        """
+        urls: dict[str, Presigned] = {}
+        refused: dict[str, Gen3Error] = {}
+
+        def singly(guid: str) -> None:
+            try:
+                urls[guid] = self.download_url(guid, protocol=protocol, expires_in=expires_in)
+            except Gen3Error as error:
+                refused[guid] = error
+
+        rest = iter(dict.fromkeys(guids))
+        while part := list(islice(rest, AT_ONCE)):
+            urls |= self._bulk(part, protocol, expires_in) if self._in_bulk and len(part) > 1 else {}
+            left = [guid for guid in part if guid not in urls]
+            if len(left) == len(part) and len(part) > 1 and self._in_bulk:
+                singly(left.pop(0))  # is it the files, or the route?
+                self._in_bulk = not urls.keys() & set(part)
+            _each(singly, left)
+        return urls, refused
+
+    def _bulk(
+        self, guids: Sequence[str], protocol: str | None, expires_in: int | None
+    ) -> dict[str, Presigned]:
+        given = {"protocol": protocol, "expires_in": expires_in}
+        params = {name: value for name, value in given.items() if value is not None}
+        try:
+            answer = self.transport.json(
+                "POST",
+                "/user/data/download/bulk",
+                service=SERVICE,
+                params=params,
+                json={"guids": list(guids)},
+                retry=True,
+            )
+        except ServiceError as error:
+            if error.facts["status"] not in (404, 405, 501):
+                raise
+            self._in_bulk = False
+            return {}
+        listed = answer.get("urls") if isinstance(answer, dict) else None
+        if not isinstance(listed, list):
+            raise ServiceError("the sign-in service gave no list of URLs", service=SERVICE)
+        return {one["drs_object_id"]: _presigned(one["drs_object_id"], one, "url") for one in listed}
+
+    # -- up ------------------------------------------------------------------------------------------------
+
+    def start_upload(
+        self,
+        file_name: str,
+        *,
+        authz: Sequence[str] = (),
+        guid: str | None = None,
+        bucket: str | None = None,
+        expires_in: int | None = None,
+    ) -> Presigned:
+        """Make a record for a file to come, and give the URL to upload it (``POST /user/data/upload``).
+
+        Parameters
+        ----------
+        file_name : str
+        authz : sequence of str
+            Resources that a reader must have access to; without any, only you can read it until a record says
+            otherwise.
+        guid : str, optional
+            Of a record that is there already.
+        bucket : str, optional
+            By default the commons' own choice.
+        expires_in : int, optional
+            Seconds.
+
+        Raises
+        ------
+        PermissionDenied
+            You may not upload files.
+        """
+        given: dict[str, Any] = {"guid": guid, "bucket": bucket, "expires_in": expires_in}
+        body = {"file_name": file_name, **({"authz": list(authz)} if authz else {}), **_given(given)}
+        answer = self.transport.json(
+            "POST", "/user/data/upload", service=SERVICE, json=body, needs=_uploading(authz)
+        )
+        return _presigned(str(answer["guid"]), answer, "url")
+
+    def upload_url(
+        self, guid: str, *, file_name: str, bucket: str | None = None, expires_in: int | None = None
+    ) -> Presigned:
+        """Give a URL to upload the file of a record (``GET /user/data/upload/{guid}``)."""
+        params = _given({"file_name": file_name, "bucket": bucket, "expires_in": expires_in})
+        path = f"/user/data/upload/{_part(guid)}"
+        answer = self.transport.json("GET", path, service=SERVICE, params=params, needs=_uploading(()))
+        return _presigned(guid, answer, "url")
+
+    def start_multipart(
+        self, file_name: str, *, guid: str | None = None, bucket: str | None = None
+    ) -> tuple[str, str]:
+        """Begin an upload in parts (``POST /user/data/multipart/init``); gives GUID and upload id."""
+        body = {"file_name": file_name, **_given({"guid": guid, "bucket": bucket})}
+        path = "/user/data/multipart/init"
+        answer = self.transport.json("POST", path, service=SERVICE, json=body, needs=_uploading(()))
+        return str(answer["guid"]), str(answer["uploadId"])
+
+    def part_url(
+        self, guid: str, file_name: str, upload_id: str, number: int, *, bucket: str | None = None
+    ) -> Presigned:
+        """Give a URL to upload one part, counted from 1 (``POST /user/data/multipart/upload``)."""
+        body = {
+            "key": f"{guid}/{file_name}",
+            "uploadId": upload_id,
+            "partNumber": number,
+            **_given({"bucket": bucket}),
+        }
+        path = "/user/data/multipart/upload"
+        answer = self.transport.json("POST", path, service=SERVICE, json=body, retry=True)
+        return _presigned(guid, answer, "presigned_url")
+
+    def complete_multipart(
+        self,
+        guid: str,
+        file_name: str,
+        upload_id: str,
+        parts: Sequence[tuple[int, str]],
+        *,
+        bucket: str | None = None,
+    ) -> None:
+        """Put the parts together (``POST /user/data/multipart/complete``).
+
+        Parameters
+        ----------
+        guid, file_name, upload_id : str
+        parts : sequence of (int, str)
+            Number and ETag of each part; the ETag is what the storage answered.
+        bucket : str, optional
+        """
+        listed = [{"PartNumber": number, "ETag": etag} for number, etag in sorted(parts)]
+        body = {
+            "key": f"{guid}/{file_name}",
+            "uploadId": upload_id,
+            "parts": listed,
+            **_given({"bucket": bucket}),
+        }
+        # asked twice, the service answers the same
+        self.transport.json("POST", "/user/data/multipart/complete", service=SERVICE, json=body, retry=True)
+
+    # -- away, and where -----------------------------------------------------------------------------------
+
+    def delete_file(self, guid: str) -> None:
+        """Delete a file: its bytes and its record (``DELETE /user/data/{guid}``)."""
+        needs = Needs(f"delete {guid}", "its authz", ("delete",))
+        self.transport.request("DELETE", f"/user/data/{_part(guid)}", service=SERVICE, needs=needs)
+
+    def buckets(self) -> dict[str, dict[str, Any]]:
+        """Give the commons' buckets, by kind and name (``GET /user/data/buckets``).
+
+        Returns
+        -------
+        dict
+            ``{"S3_BUCKETS": {name: {"region", "endpoint_url", "programs"}}, "GS_BUCKETS": {…}}``
+        """
+        answer = self.transport.json("GET", "/user/data/buckets", service=SERVICE)
+        return {str(kind).upper(): dict(held) for kind, held in answer.items() if isinstance(held, Mapping)}
+
+
+def _each(act: Callable[[str], None], guids: Sequence[str]) -> None:
+    """Do something for each of several, some at a time."""
+    if len(guids) < 2:
+        for guid in guids:
+            act(guid)
+        return
+    with ThreadPoolExecutor(SINGLY, thread_name_prefix="gen3nb-presign") as pool:
+        list(pool.map(act, guids))
+
+
+def _presigned(guid: str, answer: Any, name: str) -> Presigned:
+    url = answer.get(name) if isinstance(answer, Mapping) else None
+    if not isinstance(url, str) or not urlsplit(url).scheme:
+        raise ServiceError(f"the sign-in service gave no URL for {guid}", service=SERVICE)
+    return Presigned(guid, Secret(url), monotonic() + _lifetime(url))
+
+
+def _lifetime(url: str) -> float:
+    """Read how long a URL lives, as S3 and Google write it."""
+    for name, value in parse_qsl(urlsplit(url).query):
+        if name in ("X-Amz-Expires", "X-Goog-Expires") and value.isdecimal():
+            return float(value)
+    return float(LIFETIME)
+
+
+def _uploading(authz: Sequence[str]) -> Needs:
+    if authz:
+        return Needs("upload files there", ", ".join(authz), ("create", "write-storage"))
+    return Needs("upload files", UPLOADS, ("file_upload",))
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _part(guid: str) -> str:
+    return quote(guid, safe="/:")
