@@ -13,13 +13,25 @@ import gen3nb
 from gen3nb import commons, registration
 from gen3nb.client.arborist import Arborist
 from gen3nb.client.fence import Fence
+from gen3nb.client.indexd import Indexd
 from gen3nb.client.peregrine import Peregrine
 from gen3nb.client.sheepdog import Sheepdog
 from gen3nb.client.workspace import Workspace
 from gen3nb.dtp import Exporter, Gen3Submitter, Querier
 
 SNAPSHOT = Path(__file__).with_name("public_api.txt")
-CLASSES = (gen3nb.Commons, Sheepdog, Peregrine, Fence, Arborist, Workspace, Querier, Exporter, Gen3Submitter)
+CLASSES = (
+    gen3nb.Commons,
+    Sheepdog,
+    Peregrine,
+    Fence,
+    Indexd,
+    Arborist,
+    Workspace,
+    Querier,
+    Exporter,
+    Gen3Submitter,
+)
 FUNCTIONS = ("connect", "sandbox", "read_tsv", "read_workbook", "of")
 
 
