@@ -169,6 +169,8 @@ class Access:
         self.clock = Clock()
         self.at_work: str | None = None  # the user in whose workspace this machine is
         self.users: dict[str, User] = {}
+        self._usernames: dict[str, User] = {}
+        self._numbers: dict[str, User] = {}
         self.client = User(CLIENT, 0, grants_of(CLIENT_GRANTS), client_id=CLIENT)
         self.client_secret = secrets.token_urlsafe(32)
         self._keys: dict[str, dict[str, int]] = {}
@@ -186,14 +188,12 @@ class Access:
         with self._lock:
             user = self.users.get(name) or User(name, len(self.users) + 1)
             user.own, user.policies = grants_of(grants), {}
-            self.users[name] = user
+            self.users[name] = self._usernames[user.username] = self._numbers[str(user.number)] = user
             return user
 
     def named(self, name: str) -> User | None:
         """Find a user by short name or by username."""
-        return self.users.get(name) or next(
-            (u for u in list(self.users.values()) if u.username == name), None
-        )
+        return self.users.get(name) or self._usernames.get(name)
 
     def give(self, username: str, policy_id: str, grants: Mapping[str, Iterable[str]]) -> None:
         """Let a user, who need not be known yet, do what a policy says."""
@@ -318,10 +318,10 @@ class Access:
         """Find the user, or the client, whom verified claims are about."""
         if "sub" not in claims and claims.get("azp") == self.client.client_id:
             return self.client
-        for user in list(self.users.values()):
-            if str(user.number) == claims.get("sub"):
-                return user
-        raise _refused("User does not exist")
+        user = self._numbers.get(str(claims.get("sub")))
+        if user is None:
+            raise _refused("User does not exist")
+        return user
 
     def user_of(self, authorization: str | None) -> User:
         """Say who sent an ``Authorization`` header.

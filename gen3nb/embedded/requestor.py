@@ -102,6 +102,11 @@ def _without_value(request: Request, name: str) -> bool:
     return value is not None
 
 
+def _asks(one: dict[str, Any]) -> tuple[str, str, bool]:
+    """Say what a request asks for: who may have only one open request for the same."""
+    return one["username"], one["policy_id"], one["revoke"]
+
+
 class Requestor:
     """The handlers."""
 
@@ -111,6 +116,10 @@ class Requestor:
         self.documents = state.documents
         self.policies = state.policies
         self.settings = state.settings.requestor
+        # ids of requests by what they ask for; those that are gone are left out when they are looked up
+        self._asked: dict[tuple[str, str, bool], list[str]] = {}
+        for one in self._requests():
+            self._asked.setdefault(_asks(one), []).append(one["request_id"])
 
     # -- who ---------------------------------------------------------------------------------------------
 
@@ -190,12 +199,8 @@ class Requestor:
     def _store(self, content: dict[str, Any], username: str, policy_id: str, revoke: bool) -> Response:
         """Store a request, unless the same one is open."""
         same = (username, policy_id, revoke)
-        found = [
-            one
-            for one in self._requests()
-            if (one["username"], one["policy_id"], one["revoke"]) == same
-            and one["status"] not in self.settings.final_statuses
-        ]
+        before = [self.documents.get("request", ident) for ident in self._asked.get(same, ())]
+        found = [one for one in before if one and one["status"] not in self.settings.final_statuses]
         drafts = [one for one in found if one["status"] in self.settings.draft_statuses]
         if found and not drafts:
             words = f"An open access request for username '{username}' and policy_id '{policy_id}' already "
@@ -220,6 +225,7 @@ class Requestor:
             "resource_display_name": content.get("resource_display_name"),
         }
         self.documents.put("request", ident, one)
+        self._asked.setdefault(_asks(one), []).append(ident)
         return one
 
     def one(self, request: Request, body: bytes) -> Response:
