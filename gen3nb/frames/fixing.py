@@ -71,9 +71,8 @@ def repair(
         _with(frame.iloc[:, at], cells.get(at, {}), node.properties.get(name))
         for at, name in enumerate(names)
     ]
-    labels = [renamed.get(at, label) for at, label in enumerate(frame.columns)]
     fixed = pd.concat(columns, axis=1, keys=range(len(columns))) if columns else frame.copy()
-    fixed.columns = pd.Index(labels) if labels else frame.columns
+    fixed.columns = _labels(frame.columns, renamed)
     fixed.attrs = dict(frame.attrs)
     return fixed, pd.DataFrame(
         {
@@ -81,6 +80,15 @@ def repair(
             for number, field in enumerate(FIXES)
         }
     )
+
+
+def _labels(columns: pd.Index[Any], renamed: dict[int, str]) -> pd.Index[Any]:
+    if not renamed:
+        return columns
+    labels = [renamed.get(at, label) for at, label in enumerate(columns)]
+    kind = object if columns.dtype == np.dtype(object) else None
+    named: pd.Index[Any] = pd.Index(labels, dtype=kind, name=columns.name)
+    return named
 
 
 def _column_meant(problem: Problem, names: Sequence[str]) -> str | None:

@@ -222,9 +222,10 @@ def _write(sheet: Any, report: ValidationReport) -> None:
 
     frame, names = report.frame, plain_columns(report.frame)
     rows = row_numbers(frame)
-    gaps = set(range(2, max(rows, default=1) + 1)) - set(rows)
-    if len(gaps) > _MOST_HIDDEN or max(rows, default=1) > MOST_ROWS + 1:
-        rows, gaps = list(range(2, len(frame) + 2)), set()
+    last = max(rows, default=1)
+    if last - 1 - len(rows) > _MOST_HIDDEN or last > MOST_ROWS + 1:
+        rows = list(range(2, len(frame) + 2))
+    gaps = set(range(2, max(rows, default=1))) - set(rows)
     for at, name in enumerate(names, start=1):
         _put(sheet.cell(row=1, column=at), name).font = Font(bold=True)
         for row, value in zip(rows, frame.iloc[:, at - 1].astype(object).tolist(), strict=True):

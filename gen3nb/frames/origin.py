@@ -153,7 +153,8 @@ def row_numbers(frame: pd.DataFrame) -> list[int]:
     """Give each row its number in the user's file or spreadsheet: the header is 1, the first record 2.
 
     The index tells, so the numbers stay right after a filter or a sort. Where it cannot (labels that are
-    text, repeat or are negative), rows are numbered as they stand.
+    text, repeat, are missing or negative, or an index with a name of its own, such as a patient's number),
+    rows are numbered as they stand.
 
     Parameters
     ----------
@@ -166,6 +167,8 @@ def row_numbers(frame: pd.DataFrame) -> list[int]:
     index = frame.index
     counted = (
         not isinstance(index, pd.MultiIndex)
+        and index.name is None
+        and not index.hasnans
         and pd.api.types.is_integer_dtype(index.dtype)
         and index.is_unique
         and (len(index) == 0 or int(index.min()) >= 0)

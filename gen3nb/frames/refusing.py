@@ -115,7 +115,9 @@ def _why_refused(value: Any, prop: Property | None) -> str:
     if isinstance(value, Mapping):
         inside = [*value, *(item for item in value.values() if item is not None)]
         return next((why for item in inside if (why := _why_refused(item, None))), "")
-    return f"is a {type(value).__name__}, which a record cannot hold: write it as text or as a number"
+    kind = type(value).__name__
+    article = "an" if kind[:1] in "AEIOUaeiou" else "a"
+    return f"is {article} {kind}, which a record cannot hold: write it as text or as a number"
 
 
 def _why_text(value: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -102,18 +103,20 @@ class ValidationReport:
         for one in self.found:
             groups.setdefault((one.column, repr(one.value), one.rule, one.message), []).append(one)
         ordered = sorted(groups.values(), key=lambda held: -len(held))
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "column": [held[0].column for held in ordered],
-                "value": pd.Series([held[0].value for held in ordered], dtype=object),
+                "value": [held[0].value for held in ordered],
                 "rule": [held[0].rule for held in ordered],
-                "rows": pd.Series([len({one.position for one in held}) for held in ordered], dtype="int64"),
+                "rows": [len({one.position for one in held}) for held in ordered],
                 "message": [held[0].message for held in ordered],
-                "suggestion": pd.Series([held[0].suggestion for held in ordered], dtype=object),
-                "first_row": pd.Series([self._rows[held[0].position] for held in ordered], dtype="int64"),
+                "suggestion": [held[0].suggestion for held in ordered],
+                "first_row": [self._rows[held[0].position] for held in ordered],
                 "origin": [held[0].origin for held in ordered],
-            }
+            },
+            dtype=object,  # whatever stands in a column's name or a cell
         )
+        return table.astype({"rows": "int64", "first_row": "int64"})
 
     def sentences(self) -> list[str]:
         """Give the problems in words, those of one kind together, the most frequent first.
@@ -128,26 +131,31 @@ class ValidationReport:
     def _told(self) -> list[tuple[str, str]]:
         """Give (origin, sentence), the most frequent first."""
         found: list[tuple[int, str, str]] = []
-        for (column, _), part in self.summary.groupby(["column", "rule"], sort=False):
-            rows = int(part["rows"].sum())
+        kinds: dict[tuple[str, str], list[dict[Any, Any]]] = {}
+        for one in self.summary.to_dict("records"):
+            kinds.setdefault((one["column"], one["rule"]), []).append(one)
+        for (column, _), part in kinds.items():
+            rows = sum(one["rows"] for one in part)
             if len(part) > SINGLY:
-                first = part.iloc[0]
+                first = part[0]
                 text = (
                     f"`{column}`: {counted(rows, 'row')} of this kind: {first['message']} "
                     f"(row {first['first_row']}) and {counted(len(part) - 1, 'other value')}"
                 )
-                found.append((rows, str(first["origin"]), text))
+                found.append((rows, first["origin"], text))
             else:
-                for one in part.to_dict("records"):
-                    found.append((int(one["rows"]), str(one["origin"]), _sentence(one)))
+                for one in part:
+                    found.append((one["rows"], one["origin"], _sentence(one)))
         return [(origin, text) for _, origin, text in sorted(found, key=lambda entry: -entry[0])]
 
     def __str__(self) -> str:
         checked = f"{counted(len(self._rows), 'row')} of {self.node}"
         if self.ok:
             return f"{checked} checked, no problems"
-        worst = self.summary.groupby("column", sort=False)["rows"].sum().sort_values(ascending=False)
-        where = ", ".join(f"{column} ({rows:,})" for column, rows in worst.head(3).items())
+        worst: Counter[str] = Counter()
+        for column, rows in zip(self.summary["column"], self.summary["rows"], strict=True):
+            worst[column] += rows
+        where = ", ".join(f"{column} ({rows:,})" for column, rows in worst.most_common(3))
         more = f" and {len(worst) - 3} more columns" if len(worst) > 3 else ""
         return f"{len(self.bad_positions):,} of {checked} have problems: {where}{more}"
 
@@ -230,7 +238,7 @@ class ValidationReport:
 
 
 def _sentence(one: dict[Any, Any]) -> str:
-    rows, value = counted(int(one["rows"]), "row"), one["value"]
+    rows, value = counted(one["rows"], "row"), one["value"]
     place = f" (row {one['first_row']})" if one["rows"] == 1 else ""
     if one["rule"] == "unknown":
         hint = f", did you mean `{one['suggestion']}`?" if one["suggestion"] is not None else ": drop it"

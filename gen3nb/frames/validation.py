@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -261,25 +261,26 @@ class _Check:
 
     def cells(self) -> None:
         """Check each column against its property, and for what no service can carry."""
-        refused = set()
+        refused: dict[str, list[int]] = {}
         for cell in refused_cells(self.frame, self.node):
-            refused.add((cell.position, cell.column))
+            refused.setdefault(cell.column, []).append(cell.position)
             self.findings.add([cell.position], cell.column, "value", cell.why, values=[cell.value])
         for at, name in enumerate(self.names):
             prop = self.node.properties.get(name)
             skipped = name in {"type", "id", "project_id", *self.node.system_properties}
             if prop is None or skipped or name in NEVER_SENT:
                 continue
-            self._rules(name, prop, self.frame.iloc[:, at], refused)
+            column = self.frame.iloc[:, at]
+            if name in refused:
+                # a cell may hold anything, a whole frame too: nobody else has to cope with it
+                column = column.astype(object)
+                column.iloc[refused[name]] = None
+            self._rules(name, prop, column)
 
-    def _rules(
-        self, name: str, prop: Property, column: pd.Series[Any], refused: Container[tuple[int, str]]
-    ) -> None:
+    def _rules(self, name: str, prop: Property, column: pd.Series[Any]) -> None:
         """Check one column against its property."""
         told = set()
         for found in check_column(prop, column):
-            if (found.position, name) in refused:
-                continue
             if found.rule == "format":
                 ours = not isinstance(found.value, str) or conforms(prop.format or "", found.value)
             else:
@@ -295,7 +296,7 @@ class _Check:
                 origin=GEN3NB if ours else SERVICE,
             )
         for position, value, message in wrong_formats(prop, column):
-            if position not in told and (position, name) not in refused:
+            if position not in told:
                 self.findings.add([position], name, "format", message, values=[value])
 
     def required(self, known: np.ndarray[Any, Any]) -> None:

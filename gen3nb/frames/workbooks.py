@@ -83,7 +83,8 @@ def read_workbook(
     -----
     UserWarning
         A sheet is left out since it is no node, or hidden; formulas gave the results stored with them; cells
-        of a column for text hold dates, or numbers of more digits than a spreadsheet keeps.
+        of a column for text hold dates; cells of one for text or whole numbers hold numbers of more digits
+        than a spreadsheet keeps.
     """
     need_openpyxl("Reading a workbook")
     source = _open(path)
@@ -274,7 +275,7 @@ def _tell_of_cells(raw: RawSheet, columns: list[Any], node: Node | None, name: s
                 "as text and type it again."
             )
     for at, places in raw.long.items():
-        if at < len(columns):
+        if at < len(columns) and not _measures(columns[at], node):
             _tell(
                 f"{name}, sheet {raw.title!r}, {columns[at]}: {_places(places)} hold numbers of more than 15 "
                 "digits, and a spreadsheet keeps no more: format the cells as text and type them again."
@@ -289,6 +290,12 @@ def _takes_dates(column: str, node: Node | None) -> bool:
         return False
     is_id = column.rpartition(".")[2] in {"submitter_id", "id", "code"}
     return not is_id and (node is None or any(word in column.casefold() for word in ("date", "time")))
+
+
+def _measures(column: str, node: Node | None) -> bool:
+    """Say whether a column is for measurements: 1e15 is as good a number there as any."""
+    prop = node.properties.get(column) if node is not None else None
+    return prop is not None and "number" in prop.types
 
 
 def _places(places: list[str]) -> str:
