@@ -13,11 +13,13 @@ standard error. Exit codes:
 6    the commons gave no usable answer, or asked to slow down
 7    a package is not installed
 130  interrupted
+141  whoever read the output has closed it
 ==== =====================================================================================
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -36,6 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    from gen3nb.cli import commands
+
+    # the two that people and their scripts ask most often need no parser, whose import takes most of the time
+    if (text := commands.quick_answer(words)) is not None:
+        from gen3nb.cli.messages import stream, written
+
+        with stream() as ended:
+            written(text)
+        return ended.code
     from gen3nb.cli.app import run
 
-    return run(arguments)
+    return run(words)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from gen3nb.cli.grammar import Commands
 from gen3nb.cli.output import AsJson, note, show, show_frame, show_json
 from gen3nb.cli.target import Credentials, Endpoint, Profile, connected
 from gen3nb.errors import DictionaryError
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="The data dictionary of a commons: its nodes, their properties and links.",
-)
+app = Commands("The data dictionary of a commons: its nodes, their properties and links.")
 
 Source = Annotated[
     str | None,

@@ -1,56 +1,50 @@
-"""What a command writes: tables or JSON on standard output, messages on standard error."""
+"""What a command shows: tables for people or JSON for programs, on standard output."""
 
 from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+from gen3nb.cli.messages import CONTROL, confirmed, failed, is_terminal, note, safe, said, written
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AsJson", "failed", "note", "show", "show_frame", "show_json", "show_rows"]
+__all__ = [
+    "AsJson",
+    "confirmed",
+    "failed",
+    "note",
+    "said",
+    "show",
+    "show_frame",
+    "show_json",
+    "show_rows",
+    "written",
+]
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for a program in place of a table.")]
-
-# Into a file or a pipe nothing is cut at the width of a window that is not there.
-_WIDE = 10_000
-
-
-def _console(*, stderr: bool = False) -> Console:
-    console = Console(stderr=stderr, highlight=False, emoji=False)
-    if not console.is_terminal:
-        console = Console(stderr=stderr, highlight=False, emoji=False, width=_WIDE)
-    return console
-
-
-def failed(message: str) -> None:
-    """Show an error as one red message on standard error."""
-    _console(stderr=True).print(Text.assemble(("Error: ", "bold red"), (message, "red")), soft_wrap=True)
-
-
-def note(message: str) -> None:
-    """Show a remark on standard error."""
-    _console(stderr=True).print(Text(message, "dim"), soft_wrap=True)
 
 
 def show(text: Any) -> None:
     """Show a text or a DataFrame on standard output."""
     if hasattr(text, "columns"):
         show_frame(text)
-    else:
-        _console().print(Text(str(text)), soft_wrap=True)
+        return
+    sys.stdout.write(f"{safe(str(text))}\n")
+    sys.stdout.flush()
 
 
 def show_json(value: Any) -> None:
     """Write JSON to standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    # within JSON a control character has a spelling of its own
+    sys.stdout.write(CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
     sys.stdout.flush()
 
 
@@ -65,20 +59,35 @@ def show_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, head
     heads : bool
         Show the heads?
     """
-    table = Table(box=None, pad_edge=False, show_header=heads, header_style="bold", padding=(0, 2, 0, 0))
-    for place, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=place == 0)
-    for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
-    console = _console()
-    if console.is_terminal:
-        console.print(table)
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    names = [_cell(column) for column in columns]
+    if is_terminal(sys.stdout):
+        _show_table(cells, names, heads=heads)
         return
-    with console.capture() as written:
-        console.print(table)
-    # no blanks at the ends of lines in a file
-    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in written.get().splitlines()))
+    cells = [[" ".join(text.splitlines()) for text in line] for line in cells]
+    # into a file or a pipe nothing is cut at the width of a window that is not there
+    lines = [names, *cells] if heads else cells
+    widths = [max((_width(line[at]) for line in lines), default=0) for at in range(len(names))]
+    for line in lines:
+        padded = (
+            text.replace("\n", " ") + " " * (width - _width(text))
+            for text, width in zip(line, widths, strict=True)
+        )
+        sys.stdout.write("  ".join(padded).rstrip() + "\n")
     sys.stdout.flush()
+
+
+def _show_table(cells: Sequence[Sequence[str]], names: Sequence[str], *, heads: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=heads, header_style="bold", padding=(0, 2, 0, 0))
+    for place, name in enumerate(names):
+        table.add_column(Text(name), overflow="fold", no_wrap=place == 0)
+    for line in cells:
+        table.add_row(*(Text(text) for text in line))
+    Console(highlight=False, emoji=False).print(table)
 
 
 def show_frame(frame: pd.DataFrame, *, as_json: bool = False) -> None:
@@ -90,9 +99,19 @@ def show_frame(frame: pd.DataFrame, *, as_json: bool = False) -> None:
     show_rows(rows, [str(column) for column in frame.columns])
 
 
-def _cell(value: Any) -> Text:
+def _cell(value: Any) -> str:
     if value is True or value is False:
-        return Text("yes" if value else "no")
+        return "yes" if value else "no"
     if value is None or value != value:
-        return Text("")
-    return Text(f"{value:,}" if isinstance(value, int) else str(value))
+        return ""
+    return f"{value:,}" if isinstance(value, int) else safe(str(value))
+
+
+def _width(text: str) -> int:
+    """Give how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1
+        for one in text
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gen3nb.cli.grammar import Commands
 from gen3nb.cli.output import AsJson, note, show, show_json, show_rows
 from gen3nb.errors import Gen3Error
 
@@ -19,12 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "ends_on_request", "start"]
 
-app = typer.Typer(no_args_is_help=True, help="A practice commons: a real Gen3 server on this machine.")
-
-
-@app.callback()
-def _group() -> None:
-    pass
+app = Commands("A practice commons: a real Gen3 server on this machine.")
 
 
 @app.command()
