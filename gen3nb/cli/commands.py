@@ -95,7 +95,7 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             Command(
                 "doctor",
                 "doctor:doctor",
-                "Find what is wrong with the set-up, from the packages to the permissions, and say what to do.",
+                "Find what is wrong with the set-up, from packages to permissions, and say what to do.",
             ),
             Command(
                 "completion", "completion:completion", "Write the script that completes words in a shell."

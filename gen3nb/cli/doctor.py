@@ -15,7 +15,7 @@ _MARKS = {"ok": "✓", "warning": "!", "wrong": "✗", "skipped": "–"}
 def doctor(
     profile: Profile = None, endpoint: Endpoint = None, cred: Credentials = None, as_json: AsJson = False
 ) -> None:
-    """Find what is wrong with the set-up, from the packages to the permissions, and say what to do.
+    """Find what is wrong with the set-up, from packages to permissions, and say what to do.
 
     It works without a profile and without a network, changes nothing, and shows no key. The exit code is 1 if
     something is wrong.
