@@ -6,7 +6,7 @@ itself stands in ``df.attrs["gen3"]``. Loaded with every pandas, so it loads not
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pandas as pd
@@ -258,13 +258,22 @@ class Gen3Accessor:
         commons: Commons | None = None,
         via: Any = None,
         how: Literal["left", "right", "inner", "outer"] = "left",
+        columns: str | Iterable[str] | None = None,
+        way: Literal["export", "query"] | None = None,
         progress: Any = True,
     ) -> pd.DataFrame:
         """Join the rows with the records of another node along links; see ``commons.join``."""
         chosen = self._commons(commons)
         target = project if project is not None else self.project
         return chosen.join(
-            self.tag(node=self._node(None)), right, project=target, via=via, how=how, progress=progress
+            self.tag(node=self._node(None)),
+            right,
+            project=target,
+            via=via,
+            how=how,
+            columns=columns,
+            way=way,
+            progress=progress,
         )
 
     def to_tsv(

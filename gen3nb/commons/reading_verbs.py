@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from gen3nb.client.project import ProjectLike
     from gen3nb.frames.comparing import Difference
-    from gen3nb.frames.joining import How
     from gen3nb.frames.matching import Missing
+    from gen3nb.frames.merging import How
+    from gen3nb.frames.pace import Way
     from gen3nb.frames.progress import Progress
     from gen3nb.frames.reports import ValidationReport
     from gen3nb.frames.selection import Selection
@@ -128,15 +129,31 @@ class ReadingVerbs(Foundation):
         project: ProjectLike | None = None,
         via: str | Iterable[str] | None = None,
         how: How = "left",
+        columns: str | Iterable[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        way: Way | None = None,
         progress: Progress = True,
     ) -> pd.DataFrame:
-        """Join two nodes along the dictionary's links, all rows (sheepdog's export of each, merged here).
+        """Join two nodes along the dictionary's links, all rows, by the faster way.
+
+        By sheepdog's export of each, or one nested query (peregrine).
 
         See ``gen3nb.frames.joining.join``.
         """
         from gen3nb.frames.joining import join
 
-        return join(self, left, right, project=project, via=via, how=how, progress=progress)
+        return join(
+            self,
+            left,
+            right,
+            project=project,
+            via=via,
+            how=how,
+            columns=columns,
+            where=where,
+            way=way,
+            progress=progress,
+        )
 
     def validate(
         self,

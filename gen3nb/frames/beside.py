@@ -14,7 +14,8 @@ from gen3nb.errors import DictionaryError
 from gen3nb.frames.builders import object_array
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.decoding import read_columns
-from gen3nb.frames.joining import Links, one_path, take
+from gen3nb.frames.following import Links, one_path
+from gen3nb.frames.merging import take
 from gen3nb.frames.origin import ATTRIBUTE, tag_as
 from gen3nb.frames.progress import Progress
 

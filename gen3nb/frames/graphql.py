@@ -18,6 +18,7 @@ __all__ = [
     "PAGE",
     "count_records",
     "fields_text",
+    "given_wrong",
     "graphql_pages",
     "mended",
     "resolve",
@@ -34,6 +35,28 @@ def two_links_to_one(node: Node) -> bool:
     """Say whether a node has a link to itself or two to one node: neither export nor queries give those."""
     targets = [link.target for link in node.links]
     return node.name in targets or len(set(targets)) < len(targets)
+
+
+def given_wrong(dictionary: Dictionary, steps: Sequence[Step], prop: Property) -> bool:
+    """Say whether queries give a column wrong: they mix up two links to one node, and types of values.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+    steps : sequence of Step
+        The way to the property.
+    prop : Property
+
+    Returns
+    -------
+    bool
+    """
+    children = (dictionary[step.link.source] for step in steps)
+    return prop.kind == "mixed" or any(
+        sum(other.target in {step.link.target, child.name} for other in child.links) > 1
+        or step.link.target == child.name
+        for step, child in zip(steps, children, strict=True)
+    )
 
 
 def count_records(connection: Connection, node: Node, project: ProjectId) -> int:

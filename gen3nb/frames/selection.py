@@ -14,8 +14,8 @@ from gen3nb.frames.allowed import check_readable
 from gen3nb.frames.codec import plain_column
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.filtering import Condition, conditions_of, fits
-from gen3nb.frames.graphql import PAGE, resolve
-from gen3nb.frames.joining import Links
+from gen3nb.frames.following import Links
+from gen3nb.frames.graphql import PAGE, given_wrong, resolve
 from gen3nb.frames.nested import Built, Level, far_column
 from gen3nb.frames.origin import tag_as
 from gen3nb.frames.progress import Progress, report
@@ -151,14 +151,7 @@ class Selection:
         return [name for name in self._all() if not self._doubtful(name)]
 
     def _doubtful(self, name: str) -> bool:
-        """Say whether queries give a column wrong: they mix up two links to one node, and types of values."""
-        steps, prop = self._resolved(name)
-        children = (self._connection.dictionary[step.link.source] for step in steps)
-        return prop.kind == "mixed" or any(
-            sum(other.target in {step.link.target, child.name} for other in child.links) > 1
-            or step.link.target == child.name
-            for step, child in zip(steps, children, strict=True)
-        )
+        return given_wrong(self._connection.dictionary, *self._resolved(name))
 
     def _filters(self) -> tuple[list[str], dict[str, Any], list[str]]:
         """Give arguments, variables and their declarations for what the commons filters by."""

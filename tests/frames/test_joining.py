@@ -10,7 +10,7 @@ from made_up import CASES, put
 
 from gen3nb.dictionary import Dictionary
 from gen3nb.errors import DictionaryError, NotFound
-from gen3nb.frames.joining import one_path
+from gen3nb.frames.following import one_path
 
 if TYPE_CHECKING:
     from gen3nb import Commons
@@ -38,7 +38,7 @@ def test_down_a_link_every_row_and_what_became_of_it(commons: Commons, clinic: s
         "8 case rows have several diagnosis (up to 2) and are multiplied, by case ← diagnosis (cases)"
         in said(joined)
     )
-    assert said(joined).endswith(f"{len(joined)} rows out (left).")
+    assert f"{len(joined)} rows out (left). Read by " in said(joined)
 
 
 def test_up_a_link_keeps_names_and_types_of_the_left(commons: Commons, clinic: str) -> None:
