@@ -89,7 +89,7 @@ class Gen3Accessor:
         """Each row's number in the file that the frame was read from: the header is row 1."""
         from gen3nb.frames.origin import row_numbers
 
-        return row_numbers(self._frame)
+        return list(row_numbers(self._frame))
 
     def _only(self, column: str) -> str | None:
         """Give the value of a column that has one value."""

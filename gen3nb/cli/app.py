@@ -60,6 +60,8 @@ def _options(
 
 def exit_code(error: Gen3Error) -> int:
     """Give the exit code of an error, as the table in :mod:`gen3nb.cli` says."""
+    if error.facts.get("interrupted"):
+        return INTERRUPTED
     return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
 
 

@@ -174,14 +174,14 @@ class Sheepdog:
     def submit_text(
         self,
         project: ProjectId,
-        text: str,
+        text: str | bytes,
         content_type: str = "text/tab-separated-values",
         *,
         method: str = "PUT",
         dry_run: bool = False,
         timeout: float | tuple[float, float] | None = None,
     ) -> Transaction:
-        """Send a TSV or CSV text as it is; otherwise as :meth:`submit`."""
+        """Send a text as it is, TSV, CSV or JSON; otherwise as :meth:`submit`."""
         return self._transaction(
             method,
             _at(project, dry_run),

@@ -12,8 +12,18 @@ from gen3nb.errors import ValidationError
 from gen3nb.frames.allowed import check_readable
 from gen3nb.frames.casting import typed_by_origin
 from gen3nb.frames.findings import fold
-from gen3nb.frames.looking import Look, StoredKey
-from gen3nb.frames.matching import CellChange, Comparison, Missing, compare
+from gen3nb.frames.keys import StoredKey, marks
+from gen3nb.frames.looking import Look
+from gen3nb.frames.matching import (
+    CHANGED,
+    FIXED,
+    NEW,
+    UNCHANGED,
+    CellChange,
+    Comparison,
+    Missing,
+    compare,
+)
 from gen3nb.frames.origin import row_numbers
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
@@ -66,7 +76,8 @@ class Difference:
         self.node, self.project, self.endpoint = node, project, endpoint
         self.notes = list(comparison.notes)
 
-        def listed(positions: Sequence[int]) -> pd.DataFrame:
+        def listed(verdict: int) -> pd.DataFrame:
+            positions = comparison.positions(verdict).tolist()
             return pd.DataFrame(
                 {
                     "row": pd.Series([rows[i] for i in positions], dtype="int64"),
@@ -74,8 +85,8 @@ class Difference:
                 }
             )
 
-        self.new = listed(comparison.new)
-        self.unchanged = listed(comparison.unchanged)
+        self.new = listed(NEW)
+        self.unchanged = listed(UNCHANGED)
         self.changed = _cells(comparison.cells, rows, keys)
         self.cannot_change = _cells(comparison.blocked, rows, keys, reasons=True)
         self.only_in_commons = pd.DataFrame(
@@ -85,11 +96,11 @@ class Difference:
             }
         )
         self.counts = {
-            "new": len(comparison.new),
-            "changed": len(comparison.changed),
-            "unchanged": len(comparison.unchanged),
+            "new": comparison.count(NEW),
+            "changed": comparison.count(CHANGED),
+            "unchanged": comparison.count(UNCHANGED),
             "only_in_commons": len(only),
-            "cannot_change": len(comparison.fixed),
+            "cannot_change": comparison.count(FIXED),
             "cleared": comparison.cleared,
             "kept": comparison.kept,
         }
@@ -202,10 +213,9 @@ def diff(
     look = Look(connection, target)
     with showing(progress, len(frame), f"Comparing {kind.name}") as meter:
         everything = look.all_keys(kind.name)
-        comparison = compare(frame, kind, look, missing=missing)
+        comparison = compare(frame, kind, look, missing=missing, cells=True)
         meter.advance(len(frame))
-    own = {fold(key) for key in keys if key}
-    only = [one for name, held in everything.items() if name not in own for one in held]
+    only = list(everything.others(marks(keys)))
     return Difference(
         comparison,
         only,

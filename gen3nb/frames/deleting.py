@@ -17,7 +17,8 @@ from gen3nb.frames.deletions import DeletionReport, Doomed, listed
 from gen3nb.frames.dependents import Dependents, Family
 from gen3nb.frames.findings import fold
 from gen3nb.frames.journal import Journal
-from gen3nb.frames.looking import Look, StoredKey
+from gen3nb.frames.keys import StoredKey
+from gen3nb.frames.looking import Look
 from gen3nb.frames.origin import origin_of, row_numbers
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
@@ -186,13 +187,13 @@ def _named(frame: pd.DataFrame, node: str, look: Look, project: ProjectId) -> li
         return [str(value) if value is not None and value != "" else None for value in values]
 
     ids, projects, types = cells("id"), cells("project_id"), cells("type")
-    by_name = look.keys(node, [key for key in keys if key])
+    by_name = look.keys(node, keys)
     by_id = look.ids(node, [one for one in ids if one])
     rows = []
     for at, number in enumerate(row_numbers(frame)):
         row = Doomed(node, number, keys[at] or None)
         rows.append(row)
-        held = by_name.get(fold(keys[at] or ""), [])
+        held = by_name.get(fold(keys[at] or "")) if keys[at] else []
         if types[at] not in {None, node}:
             row.status, row.reason = "rejected", f"is a {types[at]}, not a {node}"
         elif projects[at] not in {None, str(project)}:

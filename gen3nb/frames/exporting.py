@@ -23,6 +23,7 @@ from gen3nb.frames.allowed import check_readable
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.decoding import chunks_of
 from gen3nb.frames.graphql import PAGE, count_records, graphql_pages, two_links_to_one
+from gen3nb.frames.keys import Ids, batched
 from gen3nb.frames.progress import Meter
 from gen3nb.frames.sinks import Frame, Sink
 
@@ -208,7 +209,7 @@ def frame_by_ids(
 ) -> pd.DataFrame:
     """Read records of one project by id as a typed frame, as far as they are there; see :func:`by_ids`."""
     taker = Frame(node, columns)
-    for chunk in by_ids(connection, project, ids):
+    for chunk in by_ids(connection, project, dict.fromkeys(ids)):
         taker.add(chunk)
         meter.advance(len(chunk))
     return taker.finish()
@@ -228,8 +229,11 @@ def _by_listed_ids(
     connection: Connection, node: Node, project: ProjectId, columns: Sequence[str]
 ) -> Iterator[Chunk]:
     pages = graphql_pages(connection, node, ["id"], project=project, size=PAGE)
-    ids = [str(row["id"]) for page in pages for row in page]
-    yield from by_ids(connection, project, ids)
+    ids = Ids()
+    for page in pages:
+        for row in page:
+            ids.append(str(row["id"]))
+    yield from by_ids(connection, project, filter(None, ids))
 
 
 def by_ids(connection: Connection, project: ProjectId, ids: Iterable[str]) -> Iterator[Chunk]:
@@ -241,6 +245,7 @@ def by_ids(connection: Connection, project: ProjectId, ids: Iterable[str]) -> It
     project : ProjectId
         The one that the records are in; others are skipped by the service.
     ids : iterable of str
+        Each once.
 
     Yields
     ------
@@ -251,9 +256,8 @@ def by_ids(connection: Connection, project: ProjectId, ids: Iterable[str]) -> It
     Unavailable
         An export broke off, several times.
     """
-    wanted = list(dict.fromkeys(ids))
-    for start in range(0, len(wanted), IDS_PER_EXPORT):
-        yield from chunks_of(_part(connection, project, wanted[start : start + IDS_PER_EXPORT]))
+    for part in batched(ids, IDS_PER_EXPORT):
+        yield from chunks_of(_part(connection, project, part))
 
 
 def _part(connection: Connection, project: ProjectId, ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from gen3nb.errors import SubmissionError
 
-__all__ = ["Journal", "fingerprint", "journal_folder"]
+__all__ = ["Journal", "encoded", "fingerprint", "journal_folder"]
 
 
 def journal_folder() -> Path:
@@ -33,10 +33,14 @@ def journal_folder() -> Path:
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=str)
 
 
-def fingerprint(record: Mapping[str, Any]) -> str:
-    """Give a short hash of a record, by which it can be told whether two were the same."""
-    text = _ENCODER.encode(record)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+def encoded(record: Mapping[str, Any]) -> bytes:
+    """Give a record as JSON, its names in order: as it is sent, and as its fingerprint is taken."""
+    return _ENCODER.encode(record).encode("utf-8", "surrogatepass")
+
+
+def fingerprint(text: bytes) -> str:
+    """Give a short hash of an encoded record, by which it can be told whether two were the same."""
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 class Journal:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,9 @@ import pandas as pd
 
 from gen3nb.dictionary import Link, LinkGroup, Node
 from gen3nb.frames.codec import link_column, plain_column, plain_columns
-from gen3nb.frames.findings import GEN3NB, Findings, fold, fold_all
+from gen3nb.frames.findings import GEN3NB, Findings, fold
+from gen3nb.frames.keys import Marks, Texts, marks, taken
+from gen3nb.frames.sinks import Each
 
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectId
@@ -34,19 +37,24 @@ class Ends:
         By which property of the target: its key, or ``id``.
     column : str
         As the frame calls it.
-    positions : list of int
+    positions : array of int
         Of the rows that name a target; a row with several stands here several times.
-    targets : list of str
-    raw : list
+    targets : sequence of str
+    raw : sequence
         The same as they stand in the frame.
     """
 
     link: Link
     part: str
     column: str
-    positions: list[int]
-    targets: list[str]
-    raw: list[Any]
+    positions: Marks
+    targets: Sequence[str]
+    raw: Sequence[Any]
+
+    @cached_property
+    def marks(self) -> Marks:
+        """The marks of the targets: equal where only case differs."""
+        return marks(self.targets)
 
 
 def ends_of(frame: pd.DataFrame, node: Node) -> list[Ends]:
@@ -73,18 +81,20 @@ def ends_of(frame: pd.DataFrame, node: Node) -> list[Ends]:
 def _ends(link: Link, part: str, name: str, column: pd.Series[Any]) -> Ends:
     if isinstance(column.dtype, pd.StringDtype):
         present = column.notna().to_numpy(dtype=bool)
-        texts = column[present].tolist()
-        return Ends(link, part, name, np.flatnonzero(present).tolist(), texts, texts)
-    ends = Ends(link, part, name, [], [], [])
+        held = column if present.all() else column[present]
+        texts: Any = Texts.of(held)
+        texts = held.tolist() if texts is None else texts
+        return Ends(link, part, name, np.flatnonzero(present), texts, texts)
+    positions, targets, raw = array("q"), [], []
     for position, value in enumerate(plain_column(column, None)):
         if value is None:
             continue
         for one in value if isinstance(value, list) else [value]:
             if one is not None:
-                ends.positions.append(position)
-                ends.targets.append(one if isinstance(one, str) else str(one))
-                ends.raw.append(one)
-    return ends
+                positions.append(position)
+                targets.append(one if isinstance(one, str) else str(one))
+                raw.append(one)
+    return Ends(link, part, name, np.array(positions, dtype=np.int64), targets, raw)
 
 
 class LinkCheck:
@@ -225,13 +235,13 @@ class LinkCheck:
                 suggestions=[project.code for _ in bad],
             )
 
-    def targets(self, at_hand: Mapping[str, Iterable[str]], look: Look | None) -> None:
+    def targets(self, at_hand: Mapping[str, Iterable[Sequence[str | None]]], look: Look | None) -> None:
         """Check that the targets exist: in the frames at hand, else in the commons.
 
         Parameters
         ----------
-        at_hand : Mapping of str to iterable of str
-            Node to the submitter_ids that are about to be submitted with these rows.
+        at_hand : Mapping of str to iterable of sequence of str or None
+            Node to the submitter_ids that are about to be submitted with these rows, frame by frame.
         look : Look or None
             None: no commons to look in.
         """
@@ -241,28 +251,30 @@ class LinkCheck:
             if ends.part == "id":
                 self._by_id(ends, look)
                 continue
-            held = set(fold_all(list(at_hand.get(ends.link.target, ()))))
-            left = [number for number, target in enumerate(fold_all(ends.targets)) if target not in held]
-            if not left:
+            held = [marks(keys) for keys in at_hand.get(ends.link.target, ())]
+            names: Marks = np.concatenate(held) if held else np.zeros(0, dtype=np.int64)
+            names = names[names != hash("")]
+            left = np.flatnonzero(~np.isin(ends.marks, names))
+            if not len(left):
                 continue
             if look is None:
                 self.findings.note(
                     f"The links in {ends.column} were not looked up: no commons was given to look in."
                 )
                 continue
-            self._by_key(ends, left, held, look)
+            self._by_key(ends, left, names, look)
 
-    def _by_key(self, ends: Ends, left: Sequence[int], held: set[str], look: Look) -> None:
-        wanted = {ends.targets[number] for number in left}
-        stripped = {name.strip() for name in wanted if name != name.strip()}
-        stored = look.keys(ends.link.target, wanted | stripped)
-        bad = [number for number in left if fold(ends.targets[number]) not in stored]
-        hints: list[str | None] = []
-        for number in bad:
-            bare = ends.targets[number].strip()
-            exists = fold(bare) in held or fold(bare) in stored
-            hints.append(bare if exists else None)
+    def _by_key(self, ends: Ends, left: Marks, held: Marks, look: Look) -> None:
         target = ends.link.target
+        stored = look.keys(
+            target, ends.targets if len(left) == len(ends.targets) else taken(ends.targets, left)
+        )
+        bad = left[stored.places(ends.marks[left]) < 0].tolist()
+        bare = [ends.targets[number].strip() for number in bad]
+        spaced = [name for number, name in zip(bad, bare, strict=True) if name != ends.targets[number]]
+        near = look.keys(target, spaced) if spaced else stored
+        found = np.isin(marks(bare), held) | (near.places(marks(bare)) >= 0)
+        hints = [name if exists and name else None for name, exists in zip(bare, found.tolist(), strict=True)]
         elsewhere = look.elsewhere(target, [ends.targets[number] for number in bad])
 
         def more(name: str, hint: str | None) -> str:
@@ -316,45 +328,53 @@ class LinkCheck:
         for ends in self.ends:
             if ends.part == "id" or not ends.link.multiplicity.startswith("one_to_"):
                 continue
-            folded = [fold(target) for target in ends.targets]
-            times = Counter(folded)
-            places: dict[str, list[int]] = {}
-            for number, target in enumerate(folded):
-                places.setdefault(target, []).append(self.rows[ends.positions[number]])
-            again = [number for number, target in enumerate(folded) if times[target] > 1]
+            found, times = np.unique(ends.marks, return_counts=True)
+            again = np.flatnonzero(np.isin(ends.marks, found[times > 1])).tolist()
+            places: dict[int, list[int]] = {}
+            for number in again:
+                held = places.setdefault(int(ends.marks[number]), [])
+                if len(held) < 5:
+                    held.append(self.rows[ends.positions[number]])
             self.findings.add(
                 [ends.positions[number] for number in again],
                 ends.column,
                 "links",
                 [
-                    f"rows {', '.join(map(str, places[folded[number]][:5]))} all link to the "
+                    f"rows {', '.join(map(str, places[int(ends.marks[number])]))} all link to the "
                     f"{ends.link.target} {ends.targets[number]!r}, which may have one {self.node.name} only"
                     for number in again
                 ],
                 values=[ends.targets[number] for number in again],
             )
-            if look is not None:
-                self._free(ends, folded, look, keys)
+            if look is not None and look.count(self.node.name):
+                self._free(ends, look, keys)
 
-    def _free(self, ends: Ends, folded: Sequence[str], look: Look, keys: Sequence[str | None]) -> None:
+    def _free(self, ends: Ends, look: Look, keys: Sequence[str | None]) -> None:
         """Find targets that a record in the commons has, other than the row's own."""
-        stored = [one.id for held in look.all_keys(self.node.name).values() for one in held]
-        owner: dict[str, str] = {}
-        for record in look.records(self.node, stored).values():
+        order = np.argsort(ends.marks, kind="stable")
+        ordered = ends.marks[order]
+        owner: dict[int, str] = {}
+
+        def take(record: Mapping[str, Any]) -> None:
             for end in record.get(ends.link.name) or ():
-                owner[fold(str(end.get("submitter_id")))] = str(record.get("submitter_id"))
-        bad = [
-            number
-            for number, target in enumerate(folded)
-            if target in owner and fold(owner[target]) != fold(keys[ends.positions[number]] or "")
-        ]
+                mark = hash(fold(str(end.get("submitter_id"))))
+                low, high = (int(np.searchsorted(ordered, mark, side=side)) for side in ("left", "right"))
+                name = str(record.get("submitter_id"))
+                for number in order[low:high].tolist():
+                    if fold(name) != fold(keys[ends.positions[number]] or ""):
+                        owner[number] = name
+                    else:
+                        owner.pop(number, None)
+
+        look.have_taken(self.node, lambda: Each(take))
+        bad = sorted(owner)
         self.findings.add(
             [ends.positions[number] for number in bad],
             ends.column,
             "links",
             [
                 f"the {ends.link.target} {ends.targets[number]!r} already has the {self.node.name} "
-                f"{owner[folded[number]]!r}, and may have one only"
+                f"{owner[number]!r}, and may have one only"
                 for number in bad
             ],
             values=[ends.targets[number] for number in bad],

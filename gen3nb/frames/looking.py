@@ -7,21 +7,27 @@ without case; else the spellings given are asked for, and in lower and upper cas
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from gen3nb.frames.findings import fold
+import numpy as np
+
+from gen3nb.frames.decoding import read_columns
+from gen3nb.frames.exporting import by_ids, whole_project
+from gen3nb.frames.keys import KeyTable, Marks, StoredKey, batched, marks
+from gen3nb.frames.progress import Meter
 from gen3nb.frames.reading import stored_records
 
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectId
     from gen3nb.dictionary import Node
     from gen3nb.frames.connection import Connection
+    from gen3nb.frames.sinks import Sink
 
 __all__ = ["Look", "StoredKey"]
 
-T = TypeVar("T")
+S = TypeVar("S", bound=Sized)
 
 #: How many keys go into one look-up.
 BULK = 1_000
@@ -34,14 +40,6 @@ WHOLE = 3
 PAGE = 10_000
 #: How many look-ups are under way at once.
 AT_ONCE = 4
-
-
-class StoredKey(NamedTuple):
-    """A record's name in the commons."""
-
-    submitter_id: str
-    id: str
-    updated: str | None = None
 
 
 class Look:
@@ -57,9 +55,9 @@ class Look:
         self.connection = connection
         self.project = project
         self._counts: dict[str, int] = {}
-        self._whole: dict[str, dict[str, list[StoredKey]]] = {}
-        self._asked: dict[str, dict[str, list[StoredKey]]] = {}
-        self._records: dict[str, dict[str, dict[str, Any]]] = {}
+        self._whole: dict[str, KeyTable] = {}
+        self._asked: dict[str, tuple[Marks, KeyTable]] = {}
+        self._records: dict[str, list[dict[str, Any]]] = {}
 
     def forget(self, node: str) -> None:
         """Look again next time: something was written."""
@@ -78,43 +76,51 @@ class Look:
         """Say whether to read a whole node when so many of its records are asked for."""
         return self.count(node) <= max(SMALL, RATIO * wanted)
 
-    def keys(self, node: str, wanted: Iterable[str]) -> dict[str, list[StoredKey]]:
+    def keys(self, node: str, wanted: Iterable[str | None]) -> KeyTable:
         """Find records by submitter_id, without regard to case.
 
         Parameters
         ----------
         node : str
-        wanted : iterable of str
+        wanted : iterable of str or None
+            To be gone through more than once.
 
         Returns
         -------
-        dict of str to list of StoredKey
-            Folded submitter_id to what is stored under it (several only in damaged projects).
+        KeyTable
+            Those, and perhaps others.
         """
-        names = list(dict.fromkeys(wanted))
-        if not names:
-            return {}
-        if node in self._whole or self.reads_whole(node, len(names)):
-            whole = self.all_keys(node)
-            return {key: whole[key] for key in map(fold, names) if key in whole}
-        known = self._asked.setdefault(node, {})
-        new = [name for name in names if fold(name) not in known]
-        for key, stored in _folded(self._by_name(node, new)).items():
-            known[key] = stored
-        left = [name for name in new if fold(name) not in known]
+        if node in self._whole:
+            return self._whole[node]
+        sought = np.unique(marks(wanted))
+        sought = sought[sought != hash("")]
+        if not len(sought):
+            return KeyTable()
+        if self.reads_whole(node, len(sought)):
+            return self.all_keys(node)
+        asked, known = self._asked.get(node, (sought[:0], KeyTable()))
+        tables = [known]
+        for part in batched(filter(None, wanted), 10 * BULK):
+            new = ~np.isin(marks(part), asked)
+            names = dict.fromkeys(name for name, is_new in zip(part, new, strict=True) if is_new)
+            tables += self._in_any_spelling(node, list(names))
+        known = KeyTable.joined(tables)
+        self._asked[node] = (np.union1d(asked, sought), known)
+        return known
+
+    def _in_any_spelling(self, node: str, names: list[str]) -> Iterator[KeyTable]:
+        found = KeyTable(self._by_name(node, names))
+        yield found
+        left = [name for name, place in zip(names, found.places(marks(names)), strict=True) if place < 0]
         spellings = dict.fromkeys(
             other for name in left for other in (name.lower(), name.upper(), name.title()) if other != name
         )
-        for key, stored in _folded(self._by_name(node, spellings)).items():
-            known[key] = stored
-        for name in new:
-            known.setdefault(fold(name), [])
-        return {fold(name): known[fold(name)] for name in names if known[fold(name)]}
+        yield KeyTable(self._by_name(node, spellings))
 
-    def all_keys(self, node: str) -> dict[str, list[StoredKey]]:
-        """Give all submitter_ids of a node in the project, folded."""
+    def all_keys(self, node: str) -> KeyTable:
+        """Give all submitter_ids of a node in the project."""
         if node not in self._whole:
-            self._whole[node] = _folded(self._all(node)) if self.count(node) else {}
+            self._whole[node] = KeyTable(self._all(node) if self.count(node) else ())
         return self._whole[node]
 
     def exactly(self, node: str, names: Iterable[str]) -> dict[str, StoredKey]:
@@ -147,7 +153,7 @@ class Look:
         field = "code" if node == "project" else "submitter_id project_id"
         text = f"query ($ids: [String]) {{ {node}(first: 0, ids: $ids) {{ id {field} }} }}"
         found: dict[str, Mapping[str, Any]] = {}
-        for part in _parts(list(dict.fromkeys(ids)), BULK):
+        for part in batched(dict.fromkeys(ids), BULK):
             for row in self.connection.peregrine.query(text, {"ids": part}).get(node) or ():
                 found[str(row["id"])] = row
         return found
@@ -182,7 +188,7 @@ class Look:
             f"query ($project: [String], $names: [String]) {{ {node}(first: 0, project_id: $project, "
             "submitter_id: $names) { id submitter_id updated_datetime } }"
         )
-        parts = list(_parts(list(names), BULK))
+        parts = list(batched(names, BULK))
 
         def ask(part: list[str]) -> list[StoredKey]:
             variables = {"project": [str(self.project)], "names": part}
@@ -210,43 +216,45 @@ class Look:
                 return
             offset += PAGE
 
-    def records(self, node: Node, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Give records by id as the export has them, absent properties left out.
+    def have_taken(
+        self, node: Node, sink: Callable[[], Sink[S]], ids: Iterable[str] | None = None, count: int = 0
+    ) -> S:
+        """Have records taken in as the export has them, absent properties left out.
 
         Sheepdog ``GET`` or ``POST /v0/submission/{P}/{Q}/export``: all of the node's if most of them are
-        asked for, else these alone.
+        asked for, else these alone. A record may come in two parts, each with some of its links.
 
         Parameters
         ----------
         node : Node
-        ids : sequence of str
+        sink : callable
+            Makes what takes them in; it passes over records that it does not want.
+        ids : iterable of str, optional
+            Those that are asked for, each once; default: all.
+        count : int
+            How many these are.
 
         Returns
         -------
-        dict of str to dict
-            Links are lists of ``{"node_id": …, "submitter_id": …}``.
+        What the sink makes.
         """
-        known = self._records.setdefault(node.name, {})
-        missing = [one for one in ids if one not in known]
-        if missing:
-            whole = self.count(node.name) <= WHOLE * len(missing)
-            for record in stored_records(self.connection, self.project, node, ids=None if whole else missing):
-                known[str(record["id"])] = record
-        return {one: known[one] for one in ids if one in known}
+        held = self.count(node.name)
+        if ids is None or held <= WHOLE * count:
+            if held > SMALL:
+                columns, meter = read_columns(node), Meter(None, "")
+                return whole_project(self.connection, node, self.project, columns, meter, sink)
+            # a small node is asked for once, whoever looks at it
+            if node.name not in self._records:
+                self._records[node.name] = stored_records(self.connection, self.project, node)
+            chunks: Iterable[Sequence[Mapping[str, Any]]] = [self._records[node.name]]
+        else:
+            chunks = by_ids(self.connection, self.project, ids)
+        taker = sink()
+        for chunk in chunks:
+            taker.add(chunk)
+        return taker.finish()
 
 
 def _stored(data: Mapping[str, Any], node: str) -> Iterator[StoredKey]:
     for row in data.get(node) or ():
         yield StoredKey(str(row["submitter_id"]), str(row["id"]), row.get("updated_datetime"))
-
-
-def _folded(stored: Iterable[StoredKey]) -> dict[str, list[StoredKey]]:
-    found: dict[str, list[StoredKey]] = {}
-    for one in stored:
-        found.setdefault(fold(one.submitter_id), []).append(one)
-    return found
-
-
-def _parts(items: list[T], size: int) -> Iterator[list[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

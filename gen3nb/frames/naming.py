@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from gen3nb.dictionary import Node
+from gen3nb.frames.builders import plain
 from gen3nb.frames.codec import plain_column
-from gen3nb.frames.findings import GEN3NB, Findings, fold, fold_all
+from gen3nb.frames.findings import GEN3NB, Findings, fold
+from gen3nb.frames.keys import KeyTable, Marks, batched, taken
+from gen3nb.frames.sinks import Each
 
 if TYPE_CHECKING:
-    from gen3nb.frames.looking import Look, StoredKey
+    from gen3nb.frames.looking import Look
 
 __all__ = ["NameCheck"]
+
+STEP = 10_000
 
 
 class NameCheck:
@@ -30,8 +37,10 @@ class NameCheck:
         The user's row numbers.
     keys : sequence of str or None
         The submitter_ids.
-    stored : Mapping of str to list of StoredKey
-        What the commons has under them, by folded submitter_id.
+    key_marks : array of int64
+        Their marks.
+    stored : KeyTable
+        What the commons has under them.
     look : Look or None
     findings : Findings
         Where problems go.
@@ -44,7 +53,8 @@ class NameCheck:
         columns: Sequence[str],
         rows: Sequence[int],
         keys: Sequence[str | None],
-        stored: Mapping[str, list[StoredKey]],
+        key_marks: Marks,
+        stored: KeyTable,
         look: Look | None,
         findings: Findings,
     ) -> None:
@@ -53,6 +63,7 @@ class NameCheck:
         self.columns = columns
         self.rows = rows
         self.keys = keys
+        self.marks = key_marks
         self.stored = stored
         self.look = look
         self.findings = findings
@@ -62,46 +73,52 @@ class NameCheck:
 
     def submitter_ids(self) -> None:
         """Check submitter_ids against each other and against the commons, without regard to case."""
-        empty = [i for i, key in enumerate(self.keys) if key == ""]
+        nameless = np.flatnonzero(self.marks == hash(""))
+        empty = [i for i in nameless.tolist() if self.keys[i] == ""]
         self.findings.add(
             empty, "submitter_id", "required", "is empty, but required", values=[""] * len(empty)
         )
-        named = [i for i, key in enumerate(self.keys) if key]
-        folded_keys = fold_all([key for key in self.keys if key])
-        if not self.stored and len(set(folded_keys)) == len(folded_keys):
-            return
+        for positions in self._same_names():
+            self._twice(positions)
+        places = self.stored.places(self.marks)
+        known = np.flatnonzero((places >= 0) & (self.marks != hash("")))
+        for part in batched(known.tolist(), STEP):
+            stored, own = self.stored.names(places[part]), taken(self.keys, part)
+            for i, name, key in zip(part, stored, own, strict=True):
+                if name != key and key is not None:
+                    self._respelled(i, [one.submitter_id for one in self.stored.get(fold(key))])
+
+    def _same_names(self) -> Iterator[list[int]]:
+        """Give the positions of rows that have one name, case aside."""
+        found, times = np.unique(self.marks, return_counts=True)
+        again = found[(times > 1) & (found != hash(""))]
         groups: dict[str, list[int]] = {}
-        for position, folded in zip(named, folded_keys, strict=True):
-            groups.setdefault(folded, []).append(position)
-        for positions in groups.values():
-            if len(positions) > 1:
-                self._twice(positions)
-        for folded, stored in self.stored.items():
-            for position in groups.get(folded, ()):
-                self._respelled(position, [one.submitter_id for one in stored])
+        for i in np.flatnonzero(np.isin(self.marks, again)).tolist():
+            groups.setdefault(fold(self.keys[i] or ""), []).append(i)
+        return (positions for positions in groups.values() if len(positions) > 1)
 
     def _twice(self, positions: Sequence[int]) -> None:
         spellings = [self.keys[i] for i in positions]
-        for i in positions:
-            others = [str(self.rows[j]) for j in positions if j != i]
-            where = f"row{'s' if len(others) > 1 else ''} {', '.join(others[:5])}" + (
-                f" and {len(others) - 5} more" if len(others) > 5 else ""
+        times = Counter(spellings)
+        for i, key in zip(positions, spellings, strict=True):
+            others = [str(self.rows[j]) for j in positions[:6] if j != i][:5]
+            more = len(positions) - 1 - len(others)
+            where = f"row{'s' if len(positions) > 2 else ''} {', '.join(others)}" + (
+                f" and {more} more" if more else ""
             )
-            if spellings.count(self.keys[i]) > 1:
-                text = f"{self.keys[i]!r} stands in {where} too: each record needs its own submitter_id"
-                self.findings.add([i], "submitter_id", "duplicate", text, values=[self.keys[i]])
+            if times[key] > 1:
+                text = f"{key!r} stands in {where} too: each record needs its own submitter_id"
+                self.findings.add([i], "submitter_id", "duplicate", text, values=[key])
             else:
                 text = (
-                    f"{self.keys[i]!r} stands in {where} in another spelling; the commons takes both for one "
+                    f"{key!r} stands in {where} in another spelling; the commons takes both for one "
                     "record, and would lose all rows sent along with them"
                 )
-                self.findings.add(
-                    [i], "submitter_id", "duplicate", text, values=[self.keys[i]], origin=GEN3NB
-                )
+                self.findings.add([i], "submitter_id", "duplicate", text, values=[key], origin=GEN3NB)
 
     def _respelled(self, position: int, stored: Sequence[str]) -> None:
         key = self.keys[position]
-        if key in stored:
+        if key in stored or not stored:
             return
         self.findings.add(
             [position],
@@ -120,31 +137,38 @@ class NameCheck:
             if not own or own == ["submitter_id"] or not all(part in self.columns for part in own):
                 continue
             columns = [self._cells(part) for part in own]
-            taken = self._taken_keys(own)
-            seen: dict[tuple[str, ...], int] = {}
+            held: dict[tuple[str, ...], list[int]] = {}
             for position, values in enumerate(zip(*columns, strict=True)):
-                if any(value is None for value in values):
-                    continue
-                folded = tuple(fold(str(value)) for value in values)
-                first, owner = seen.setdefault(folded, position), taken.get(folded)
-                if first != position:
-                    where = f"stands in row {self.rows[first]} too"
-                elif owner is not None and fold(owner) != fold(self.keys[position] or ""):
-                    where = f"is that of {owner!r} in the commons"
-                else:
-                    continue
-                text = f"{' and '.join(map(repr, values))} {where}, but {' and '.join(own)} must be unique"
-                self.findings.add([position], own[0], "duplicate", text, values=[values[0]], origin=GEN3NB)
+                if not any(value is None for value in values):
+                    held.setdefault(tuple(fold(str(value)) for value in values), []).append(position)
+            taken_by = self._taken_keys(own, held)
+            for folded, positions in held.items():
+                owner = taken_by.get(folded)
+                for position in positions:
+                    if position != positions[0]:
+                        where = f"stands in row {self.rows[positions[0]]} too"
+                    elif owner is not None and fold(owner) != fold(self.keys[position] or ""):
+                        where = f"is that of {owner!r} in the commons"
+                    else:
+                        continue
+                    mine = [column[position] for column in columns]
+                    text = f"{' and '.join(map(repr, mine))} {where}, but {' and '.join(own)} must be unique"
+                    self.findings.add([position], own[0], "duplicate", text, values=mine[:1], origin=GEN3NB)
 
-    def _taken_keys(self, parts: Sequence[str]) -> dict[tuple[str, ...], str]:
-        """Give the values of a unique key that records in the commons have, and whose they are."""
-        if self.look is None:
-            return {}
-        ids = [one.id for held in self.look.all_keys(self.node.name).values() for one in held]
-        return {
-            tuple(fold(str(record.get(part))) for part in parts): str(record.get("submitter_id"))
-            for record in self.look.records(self.node, ids).values()
-        }
+    def _taken_keys(
+        self, parts: Sequence[str], wanted: Container[tuple[str, ...]]
+    ) -> dict[tuple[str, ...], str]:
+        """Give those values of a unique key that records in the commons have, and whose they are."""
+        found: dict[tuple[str, ...], str] = {}
+
+        def take(record: Mapping[str, Any]) -> None:
+            value = tuple(fold(str(plain(record.get(part)))) for part in parts)
+            if value in wanted:
+                found[value] = str(record.get("submitter_id"))
+
+        if self.look is not None and self.look.count(self.node.name):
+            self.look.have_taken(self.node, lambda: Each(take))
+        return found
 
     def ids(self) -> None:
         """Check that ids, which are never sent, belong to the records that the submitter_ids name."""
@@ -152,7 +176,7 @@ class NameCheck:
             return
         cells = self._cells("id")
         given = {i: str(value) for i, value in enumerate(cells) if value is not None and value != ""}
-        own = {i: [one.id for one in self.stored.get(fold(self.keys[i] or ""), ())] for i in given}
+        own = {i: [one.id for one in self.stored.get(fold(self.keys[i] or ""))] for i in given}
         strange = {i: value for i, value in given.items() if value not in own[i]}
         elsewhere = self.look.ids(self.node.name, strange.values()) if strange else {}
         for i, value in strange.items():

@@ -6,7 +6,7 @@ a merge or a concat forgets them, and :func:`tag` says them again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +149,7 @@ def tag_as(frame: pd.DataFrame, facts: Mapping[str, str | None]) -> pd.DataFrame
     return frame
 
 
-def row_numbers(frame: pd.DataFrame) -> list[int]:
+def row_numbers(frame: pd.DataFrame) -> Sequence[int]:
     """Give each row its number in the user's file or spreadsheet: the header is 1, the first record 2.
 
     The index tells, so the numbers stay right after a filter or a sort. Where it cannot (labels that are
@@ -162,9 +162,11 @@ def row_numbers(frame: pd.DataFrame) -> list[int]:
 
     Returns
     -------
-    list of int
+    sequence of int
     """
     index = frame.index
+    if isinstance(index, pd.RangeIndex) and (len(index) == 0 or (index.start >= 0 and index.step > 0)):
+        return range(index.start + 2, index.stop + 2, index.step)
     counted = (
         not isinstance(index, pd.MultiIndex)
         and index.name is None

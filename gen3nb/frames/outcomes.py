@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from gen3nb.frames.keys import batched
+from gen3nb.frames.matching import CHANGED, NEW
 from gen3nb.frames.planning import NodePlan
 from gen3nb.frames.reports import ValidationReport, counted, page, refuse_bool
+from gen3nb.frames.rows import STATUSES
 
 __all__ = ["SubmissionReport"]
 
-STATUSES = ("created", "updated", "unchanged", "rejected", "not sent", "unknown")
+STEP = 10_000
 
 
 class SubmissionReport:
@@ -59,12 +63,14 @@ class SubmissionReport:
         self.notes = [
             f"{one.node.name}: {note}"
             for one in plans
-            for note in one.validation.notes + one.comparison.notes
+            for note in one.validation.notes + one.rows.comparison.notes
         ]
-        self.cleared = sum(one.comparison.cleared for one in plans)
-        self.kept = sum(one.comparison.kept for one in plans)
-        self._rows = [row for one in plans for row in _rows(one, dry_run)]
-        times = Counter(status for _, _, _, status, _, _ in self._rows)
+        self.cleared = sum(one.rows.comparison.cleared for one in plans)
+        self.kept = sum(one.rows.comparison.kept for one in plans)
+        self._plans = list(plans)
+        times: Counter[str] = Counter()
+        for one in plans:
+            times.update(_counts(one, dry_run))
         self.counts = {name.replace(" ", "_"): times.get(name, 0) for name in STATUSES}
 
     @property
@@ -82,7 +88,8 @@ class SubmissionReport:
     @cached_property
     def _table(self) -> pd.DataFrame:
         columns = ["node", "row", "submitter_id", "status", "id", "reason"]
-        table = pd.DataFrame(self._rows, columns=columns, dtype=object)
+        rows = [row for one in self._plans for row in _rows(one, self.dry_run)]
+        table = pd.DataFrame(rows, columns=columns, dtype=object)
         table["row"] = table["row"].astype("int64")
         return table
 
@@ -94,7 +101,7 @@ class SubmissionReport:
             for name, count in self.counts.items()
             if count or name in always
         ]
-        if not self._rows:
+        if not sum(self.counts.values()):
             return "nothing to submit: there are no rows"
         return ("dry run, nothing sent: " if self.dry_run else "") + ", ".join(words)
 
@@ -106,8 +113,8 @@ class SubmissionReport:
 
     def _repr_html_(self) -> str:
         bad: dict[tuple[str, str, str], list[int]] = {}
-        for node, row, _, status, _, reason in self._rows:
-            if status in {"rejected", "not sent", "unknown"}:
+        for one in self._plans:
+            for node, row, _, status, _, reason in _rows(one, self.dry_run, bad=True):
                 bad.setdefault((node, status, reason), []).append(row)
         ordered = sorted(bad.items(), key=lambda entry: -len(entry[1]))
         marks = {"rejected": "✗ rejected", "not sent": "– not sent", "unknown": "? unknown"}
@@ -122,20 +129,39 @@ class SubmissionReport:
         return page(f"{self.project} at {self.endpoint}", str(self), rows, [more, *notes])
 
 
-def _rows(one: NodePlan, dry_run: bool) -> list[tuple[str, int, str | None, str, str | None, str]]:
-    """Give the status of each row of a frame, in its order."""
-    sent = {row.position: row for row in one.to_send}
-    stored = one.comparison.stored
-    rows = []
-    for position, number in enumerate(one.rows):
-        id_ = stored[position].id if position in stored else None
-        status, reason = "unchanged", ""
-        if position in one.refused:
-            status, reason = "rejected", one.refused[position]
-        elif position in sent and dry_run:
-            status = "created" if sent[position].new else "updated"
-        elif position in sent:
-            row = sent[position]
-            status, reason, id_ = row.status, row.reason, row.id or id_
-        rows.append((one.node.name, number, one.keys[position], status, id_, reason))
-    return rows
+def _counts(one: NodePlan, dry_run: bool) -> Counter[str]:
+    """Count the rows of a frame by status."""
+    rows = one.rows
+    times: Counter[str] = Counter()
+    if dry_run:
+        times["created"], times["updated"] = rows.comparison.count(NEW), rows.comparison.count(CHANGED)
+    else:
+        times.update(rows.counts())
+    times["rejected"] += len(one.refused)
+    times["unchanged"] += len(one.numbers) - len(one.refused) - len(rows.to_send)
+    return times
+
+
+def _rows(
+    one: NodePlan, dry_run: bool, *, bad: bool = False
+) -> Iterator[tuple[str, int, str | None, str, str | None, str]]:
+    """Give the status of each row of a frame, in its order; or only of those that are not stored."""
+    rows, name = one.rows, one.node.name
+    sent = np.zeros(len(one.numbers), dtype=bool)
+    sent[rows.to_send] = True
+    wanted: Iterable[int] = range(len(one.numbers))
+    if bad:
+        wanted = np.union1d(np.flatnonzero(sent), np.array(list(one.refused), dtype=np.int64)).tolist()
+    for part in batched(wanted, STEP):
+        for row in rows.take(part):
+            position = row.position
+            id_ = rows.comparison.ids[position]
+            status, reason = "unchanged", ""
+            if position in one.refused:
+                status, reason = "rejected", one.refused[position]
+            elif sent[position] and dry_run:
+                status = "created" if row.new else "updated"
+            elif sent[position]:
+                status, reason, id_ = row.status, row.reason, row.id or id_
+            if not bad or status in {"rejected", "not sent", "unknown"}:
+                yield name, one.numbers[position], rows.keys[position], status, id_, reason

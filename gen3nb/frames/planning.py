@@ -3,75 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from gen3nb.dictionary import Node
 from gen3nb.frames.casting import typed_by_origin
-from gen3nb.frames.findings import fold
+from gen3nb.frames.keys import Marks, marks, taken
 from gen3nb.frames.links import ends_of
 from gen3nb.frames.looking import Look
-from gen3nb.frames.matching import Comparison, Missing, compare
+from gen3nb.frames.matching import NEW, Missing, compare
 from gen3nb.frames.origin import row_numbers
 from gen3nb.frames.reports import ValidationReport, counted
+from gen3nb.frames.rows import Rows
 from gen3nb.frames.validation import submitter_ids, validate
 
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectId
     from gen3nb.frames.connection import Connection
 
-__all__ = ["NodePlan", "Row", "Status", "plan"]
-
-Status = Literal["created", "updated", "unchanged", "rejected", "not sent", "unknown"]
-
-
-@dataclass(slots=True)
-class Row:
-    """A row to be sent, and what became of it.
-
-    Attributes
-    ----------
-    position : int
-        In its frame.
-    key : str
-        Its submitter_id.
-    record : dict
-        What to send.
-    new : bool
-        Created by POST, which never overwrites; else updated by PUT.
-    was : str or None
-        When the stored record was last updated, before this.
-    properties : bool
-        Whether properties change, and not links alone.
-    level : int
-        Rows of a higher level link to rows of a lower one.
-    status : str
-    reason : str
-    id : str or None
-        As answered, then as stored.
-    tries : int
-        How often it was sent.
-    answered : bool
-        Whether an answer said that it is done.
-    exists : bool
-        Whether an answer said that there is such a record already.
-    """
-
-    position: int
-    key: str
-    record: dict[str, Any]
-    new: bool
-    was: str | None = None
-    properties: bool = True
-    level: int = 0
-    status: Status = "not sent"
-    reason: str = ""
-    id: str | None = None
-    tries: int = 0
-    answered: bool = False
-    exists: bool = False
+__all__ = ["NodePlan", "plan"]
 
 
 @dataclass
@@ -81,23 +34,20 @@ class NodePlan:
     Attributes
     ----------
     node : Node
-    rows : list of int
+    numbers : sequence of int
         The user's row numbers.
-    keys : list of str or None
     validation : ValidationReport
-    comparison : Comparison
     refused : dict of int to str
         Position → why it is not sent.
-    to_send : list of Row
+    rows : Rows
+        Those to be sent, and what became of them.
     """
 
     node: Node
-    rows: list[int]
-    keys: list[str | None]
+    numbers: Sequence[int]
     validation: ValidationReport
-    comparison: Comparison
     refused: dict[int, str]
-    to_send: list[Row] = field(default_factory=list)
+    rows: Rows
 
 
 def plan(
@@ -156,13 +106,14 @@ def plan(
     plans = []
     for name, report in reports.items():
         node, frame = dictionary[name], kinds[name]
-        good = [i for i in range(len(frame)) if i not in refused[name]]
+        good = np.setdiff1d(np.arange(len(frame)), np.array(list(refused[name]), dtype=np.int64))
         comparison = compare(frame, node, look, missing=missing, positions=good)
         for cell in comparison.blocked:
             refused[name].setdefault(cell.position, f"{cell.column}: {cell.reason}")
-        entry = NodePlan(node, row_numbers(frame), submitter_ids(frame), report, comparison, refused[name])
-        entry.to_send = _to_send(entry, frame)
-        plans.append(entry)
+        rows = Rows(comparison, submitter_ids(frame))
+        if any(link.target == name for link in node.links):
+            rows.levels = _levels(rows, frame, node)
+        plans.append(NodePlan(node, row_numbers(frame), report, refused[name], rows))
     return plans
 
 
@@ -187,79 +138,66 @@ def _orphans(
     """Refuse rows whose parents are refused and not in the commons, and so on down the links."""
     if not any(refused.values()):
         return
-    keys = {name: submitter_ids(frame) for name, frame in frames.items()}
     ends = {name: ends_of(frame, connection.dictionary[name]) for name, frame in frames.items()}
-    good = {
-        name: {fold(key) for i, key in enumerate(held) if key and i not in refused[name]}
-        for name, held in keys.items()
-    }
-    while True:
-        lost: dict[str, list[tuple[int, str]]] = {}
-        for name, found in ends.items():
-            for one in found:
-                target = one.link.target
-                if target not in frames or one.part == "id":
-                    continue
-                waiting = [
-                    (position, key)
-                    for position, key in zip(one.positions, one.targets, strict=True)
-                    if position not in refused[name] and fold(key) not in good[target]
-                ]
-                stored = look.keys(target, [key for _, key in waiting])
-                lost.setdefault(name, []).extend(
-                    (position, f"{one.column}: the {target} {key!r} has problems itself, so it is not sent")
-                    for position, key in waiting
-                    if fold(key) not in stored
+    own = {name: marks(submitter_ids(frame)) for name, frame in frames.items()}
+    sent = {name: np.ones(len(frame), dtype=bool) for name, frame in frames.items()}
+    for name, reasons in refused.items():
+        sent[name][list(reasons)] = False
+    found = True
+    while found:
+        found = False
+        for name, one in ((name, one) for name, held in ends.items() for one in held):
+            target = one.link.target
+            if target not in frames or one.part == "id":
+                continue
+            waiting = sent[name][one.positions] & ~np.isin(one.marks, own[target][sent[target]])
+            at = np.flatnonzero(waiting)
+            if not len(at):
+                continue
+            stored = look.keys(target, taken(one.targets, at)).places(one.marks[at]) >= 0
+            for number in at[~stored].tolist():
+                found = True
+                position = int(one.positions[number])
+                sent[name][position] = False
+                refused[name].setdefault(
+                    position,
+                    f"{one.column}: the {target} {one.targets[number]!r} has problems itself, "
+                    "so it is not sent",
                 )
-        if not any(lost.values()):
-            return
-        for name, rows in lost.items():
-            for position, reason in rows:
-                refused[name].setdefault(position, reason)
-                own = keys[name][position]
-                if own:
-                    good[name].discard(fold(own))
 
 
-def _to_send(entry: NodePlan, frame: pd.DataFrame) -> list[Row]:
-    """Make the rows to send, those first that others of the same frame link to."""
-    comparison = entry.comparison
-    links = {link.column for link in entry.node.links}
-    with_properties = {cell.position for cell in comparison.cells if cell.column not in links}
-    rows = [
-        Row(
-            position,
-            entry.keys[position] or "",
-            comparison.records[position],
-            new=new,
-            was=comparison.stored[position].updated if position in comparison.stored else None,
-            properties=new or position in with_properties,
-        )
-        for positions, new in ((comparison.new, True), (comparison.changed, False))
-        for position in positions
-    ]
-    if any(link.target == entry.node.name for link in entry.node.links):
-        _levels(rows, frame, entry.node)
-    return rows
-
-
-def _levels(rows: Sequence[Row], frame: pd.DataFrame, node: Node) -> None:
-    """Say which rows of one frame have to wait for which."""
-    new = {fold(row.key): row for row in rows if row.new}
-    at = {row.position: row for row in rows}
-    waits: dict[int, set[int]] = {}
+def _levels(rows: Rows, frame: pd.DataFrame, node: Node) -> Marks | None:
+    """Say which rows of a frame wait for others: those of a higher level for those of a lower."""
+    new = rows.comparison.positions(NEW)
+    names = marks(taken(rows.keys, new))
+    order = np.argsort(names, kind="stable")
+    sending = np.zeros(len(frame), dtype=bool)
+    sending[rows.to_send] = True
+    child, parent = [], []
     for one in ends_of(frame, node):
-        if one.link.target == node.name and one.part != "id":
-            for position, key in zip(one.positions, one.targets, strict=True):
-                parent = new.get(fold(key))
-                if position in at and parent is not None and parent.position != position:
-                    waits.setdefault(position, set()).add(parent.position)
-    left = set(waits)
+        if one.link.target != node.name or one.part == "id" or not len(new):
+            continue
+        at = np.searchsorted(names[order], one.marks)
+        at[at == len(names)] = 0
+        whose = new[order[at]]
+        waits = (names[order[at]] == one.marks) & sending[one.positions] & (whose != one.positions)
+        child.append(one.positions[waits])
+        parent.append(whose[waits])
+    if not child:
+        return None
+    waiting, awaited = np.concatenate(child), np.concatenate(parent)
+    if not len(waiting):
+        return None
+    levels: Marks = np.zeros(len(frame), dtype=np.int64)
+    left = np.zeros(len(frame), dtype=bool)
+    left[waiting] = True
     level = 0
-    while left:
+    while left.any():
         level += 1
-        ready = {position for position in left if not waits[position] & left}
-        for position in ready or left:
-            at[position].level = level
+        held = np.zeros(len(frame), dtype=bool)
+        held[waiting[left[awaited]]] = True
+        ready = left & ~held
         # a circle goes in one request, where order does not matter
-        left = left - ready if ready else set()
+        levels[ready if ready.any() else left] = level
+        left = left & ~ready if ready.any() else np.zeros(len(frame), dtype=bool)
+    return levels

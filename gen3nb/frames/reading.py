@@ -206,7 +206,7 @@ def stored_records(
         columns = read_columns(node)
         return whole_project(connection, node, project, columns, Meter(None, ""), lambda: Records(node))
     taker = Records(node)
-    for chunk in by_ids(connection, project, ids):
+    for chunk in by_ids(connection, project, dict.fromkeys(ids)):
         taker.add(chunk)
     return taker.finish()
 

@@ -60,14 +60,14 @@ class ValidationReport:
         *,
         project: ProjectId | None = None,
     ) -> None:
-        self.frame = frame.copy()
+        self.frame = private(frame)
         self.schema = node
         self.node = node.name
         self.project = str(project) if project is not None else None
         self.notes = list(findings.notes)
         self.found: list[Problem] = findings.ordered(plain_columns(frame))
-        self._rows = list(rows)
-        self._keys = list(keys)
+        self._rows = rows
+        self._keys = keys
 
     @property
     def ok(self) -> bool:
@@ -254,6 +254,20 @@ def text_of(value: Any, longest: int = 80) -> str:
     """Give a value as a person writes it, cut if it is long."""
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def private(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give a copy that stays as it is; where pandas copies on write, it costs nothing.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    return frame.copy(deep=int(pd.__version__.partition(".")[0]) < 3)
 
 
 def counted(number: int, word: str) -> str:

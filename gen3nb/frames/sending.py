@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from gen3nb.errors import Gen3Error, NotFound, RateLimited, ServiceError, Unavailable
 from gen3nb.frames.interrupts import noted
-from gen3nb.frames.journal import Journal, fingerprint
-from gen3nb.frames.planning import Row
+from gen3nb.frames.journal import Journal, encoded, fingerprint
+from gen3nb.frames.rows import Row, Rows
 
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectId
     from gen3nb.client.sheepdog import Transaction
     from gen3nb.frames.connection import Connection
+    from gen3nb.frames.keys import Marks
     from gen3nb.frames.looking import Look
 
 __all__ = ["Sender", "is_passing", "words_of_error"]
@@ -45,6 +46,31 @@ TRIES = 5
 #: Seconds between a failure and the next request: the first time, and at most.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 _TAKEN = "already exists in the DB"
+
+
+class _Waiting:
+    """Positions of rows that wait to be sent."""
+
+    def __init__(self, positions: Marks) -> None:
+        self._positions = positions
+        self._done = 0
+
+    def __len__(self) -> int:
+        return len(self._positions) - self._done
+
+    def next(self, count: int) -> list[int]:
+        """Give the next few."""
+        part: list[int] = self._positions[self._done : self._done + count].tolist()
+        self._done += len(part)
+        return part
+
+
+@dataclass
+class _Request:
+    """Rows of one request, and what is sent of each."""
+
+    rows: list[Row]
+    texts: list[bytes]
 
 
 @dataclass
@@ -104,41 +130,47 @@ class Sender:
         """Whether no more is to be sent."""
         return self.stop.is_set() or self.interrupted or self.fatal is not None
 
-    def send(self, node: str, rows: Sequence[Row]) -> None:
+    def send(self, node: str, rows: Rows, positions: Marks) -> None:
         """Send rows of one node; returns when each is answered, refused, unknown or left.
 
         Parameters
         ----------
         node : str
-        rows : sequence of Row
+        rows : Rows
             Their status, reason and id are set.
+        positions : array of int
+            Which of them.
         """
-        for level in sorted({row.level for row in rows}):
-            for new in (True, False):
-                part = [row for row in rows if row.level == level and row.new is new]
-                if part and not self.stopping:
-                    with noted(self._interrupt):
-                        self._send(node, part)
+        for part in rows.parts(positions):
+            if not self.stopping:
+                with noted(self._interrupt):
+                    self._send(node, rows, _Waiting(part))
 
     def _interrupt(self) -> None:
         """Send no more; what is under way is waited for, so that its rows need not stay unknown."""
         self.interrupted = True
 
-    def _send(self, node: str, rows: Sequence[Row]) -> None:
-        waiting = deque(rows)
+    def _send(self, node: str, rows: Rows, waiting: _Waiting) -> None:
         again: deque[list[Row]] = deque()
-        running: dict[Future[_Answer], list[Row]] = {}
+        running: set[Future[_Answer]] = set()
+        #: Made while others are under way, so that the commons need not wait for it.
+        ready: _Request | None = None
         pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="gen3nb-submit")
         try:
-            while running or ((waiting or again) and not self.stopping):
+            while running or ((waiting or again or ready) and not self.stopping):
                 try:
-                    while len(running) < IN_FLIGHT and (waiting or again) and not self.stopping:
-                        part = again.popleft() if again else self._next(waiting)
-                        self._note_sending(node, part)
-                        running[pool.submit(self._request, part)] = part
+                    while len(running) < IN_FLIGHT and (waiting or again or ready) and not self.stopping:
+                        if again:
+                            request = self._made(rows, again.popleft())
+                        else:
+                            request, ready = ready or self._made(rows, self._next(rows, waiting)), None
+                        self._note_sending(node, request)
+                        running.add(pool.submit(self._request, request))
+                    if waiting and ready is None and not again and not self.stopping:
+                        ready = self._made(rows, self._next(rows, waiting))
                     done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                     for future in done:
-                        del running[future]
+                        running.remove(future)
                         again.extend(part for part in self._settle(node, future.result()) if part)
                 except KeyboardInterrupt:
                     # the second one (or one in a program with a handler of its own): not waited for twice
@@ -150,27 +182,35 @@ class Sender:
         finally:
             pool.shutdown(wait=not running, cancel_futures=True)
 
-    def _next(self, waiting: deque[Row]) -> list[Row]:
+    def _next(self, rows: Rows, waiting: _Waiting) -> list[Row]:
         size = self.size
         if self._seconds > NOTICEABLE:
             # towards the end ever smaller, so that no request is left alone on its way
             size = min(size, max(SMALLEST_AT_END, math.ceil(len(waiting) / IN_FLIGHT)))
-        return [waiting.popleft() for _ in range(min(size, len(waiting)))]
+        return rows.take(waiting.next(size))
 
-    def _note_sending(self, node: str, rows: Sequence[Row]) -> None:
-        keys = {row.key: fingerprint(row.record) for row in rows}
+    def _made(self, rows: Rows, part: list[Row]) -> _Request:
+        return _Request(part, [encoded(record) for record in rows.records(part)])
+
+    def _note_sending(self, node: str, request: _Request) -> None:
+        rows = request.rows
+        keys = {row.key: fingerprint(text) for row, text in zip(rows, request.texts, strict=True)}
         self.journal.write("send", node=node, method="POST" if rows[0].new else "PUT", rows=keys)
         for row in rows:
             row.tries += 1
             row.status, row.reason = "unknown", "it was sent, and no answer came yet"
 
-    def _request(self, rows: list[Row]) -> _Answer:
+    def _request(self, request: _Request) -> _Answer:
         """Send one request; runs in a thread of its own."""
+        rows = request.rows
         started = time.monotonic()
         transaction, error = None, None
         try:
-            transaction = self.connection.sheepdog.submit(
-                self.project, [row.record for row in rows], method="POST" if rows[0].new else "PUT"
+            transaction = self.connection.sheepdog.submit_text(
+                self.project,
+                b"[" + b",".join(request.texts) + b"]",
+                "application/json",
+                method="POST" if rows[0].new else "PUT",
             )
         except Gen3Error as problem:
             error = problem

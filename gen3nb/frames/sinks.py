@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from gen3nb.dictionary import Node
 from gen3nb.frames.builders import plain
 from gen3nb.frames.decoding import ColumnsOf
 
-__all__ = ["Frame", "Records", "Sink", "merged"]
+__all__ = ["Each", "Frame", "Records", "Sink", "as_exported", "merged"]
 
 T = TypeVar("T", covariant=True)
 
@@ -59,11 +59,7 @@ class Records:
     def add(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Take in a chunk of records."""
         for record in records:
-            new = {name: plain(value) for name, value in record.items() if value is not None}
-            for name in self._links:
-                new[name] = [_end(end) for end in new.get(name) or []]
-                if not new[name]:
-                    del new[name]
+            new = as_exported(record, self._links)
             old = self._held.setdefault(str(record["id"]), new)
             if old is not new:
                 for name in self._links:
@@ -74,6 +70,54 @@ class Records:
     def finish(self) -> list[dict[str, Any]]:
         """Give the records."""
         return list(self._held.values())
+
+
+class Each:
+    """A sink that shows each record to a function, and keeps none; a second try shows them anew.
+
+    Parameters
+    ----------
+    show : callable
+        Takes a record as it comes.
+    """
+
+    def __init__(self, show: Callable[[Mapping[str, Any]], None]) -> None:
+        self._show = show
+        self._seen = array("q")
+
+    def __len__(self) -> int:
+        return len(np.unique(np.array(self._seen, dtype=np.int64)))
+
+    def add(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Take in a chunk of records."""
+        for record in records:
+            self._show(record)
+        self._seen.extend(hash(str(record["id"])) for record in records)
+
+    def finish(self) -> Each:
+        """Give itself: how many records there were is known now."""
+        return self
+
+
+def as_exported(record: Mapping[str, Any], links: Sequence[str]) -> dict[str, Any]:
+    """Give a record as the export has it, also if it came from a query: what is absent is left out.
+
+    Parameters
+    ----------
+    record : Mapping
+    links : sequence of str
+        The names of the node's links.
+
+    Returns
+    -------
+    dict
+    """
+    new = {name: plain(value) for name, value in record.items() if value is not None}
+    for name in links:
+        new[name] = [_end(end) for end in new.get(name) or []]
+        if not new[name]:
+            del new[name]
+    return new
 
 
 def _end(end: Mapping[str, Any]) -> dict[str, Any]:

@@ -110,10 +110,19 @@ def submit(
     _announce(progress, f"{counted(total, 'row')} to {target} at {connection.endpoint}")
     # without it nobody could look up what is stored
     check_allowed(["read"], connection, target)
-    plans = plan(frames, connection=connection, project=target, look=look, missing=missing, privacy=privacy)
+    try:
+        plans = plan(
+            frames, connection=connection, project=target, look=look, missing=missing, privacy=privacy
+        )
+    except KeyboardInterrupt:
+        raise SubmissionError(
+            "Interrupted while the rows were checked and compared; nothing was sent. The same call again "
+            "begins anew.",
+            interrupted=True,
+        ) from None
     if strict:
         _refuse_problems(plans)
-    rows = sum(len(one.to_send) for one in plans)
+    rows = sum(len(one.rows.to_send) for one in plans)
     if dry_run or not rows:
         return SubmissionReport(plans, endpoint=connection.endpoint, project=str(target), dry_run=dry_run)
     check_allowed(_methods(plans), connection, target)
@@ -133,12 +142,12 @@ def submit(
         )
         verifier = Verifier(sender, values=verify == "values")
         for one in plans:
-            if one.to_send and not sender.stopping:
+            if len(one.rows.to_send) and not sender.stopping:
                 try:
-                    sender.send(one.node.name, one.to_send)
+                    sender.send(one.node.name, one.rows, one.rows.to_send)
                 except KeyboardInterrupt:
                     sender.interrupted = True
-                verifier.verify(one.node, one.to_send)
+                verifier.verify(one.node, one.rows)
         _say_why_not(plans, sender)
         report = SubmissionReport(
             plans,
@@ -167,9 +176,9 @@ def _refuse_problems(plans: Sequence[NodePlan]) -> None:
     reports = {one.node.name: one.validation for one in plans}
     worst = next((one.validation for one in bad if not one.validation.ok), bad[0].validation)
     words = "; ".join(f"{counted(len(one.refused), 'row')} of {one.node.name}" for one in bad)
-    first = next(iter(bad[0].refused.items()))
+    position, first = next(iter(bad[0].refused.items()))
     raise ValidationError(
-        f"Nothing was sent, since some rows have problems: {words}. Row {bad[0].rows[first[0]]}: {first[1]}",
+        f"Nothing was sent, since some rows have problems: {words}. Row {bad[0].numbers[position]}: {first}",
         report=worst,
         reports=reports,
     )
@@ -177,25 +186,24 @@ def _refuse_problems(plans: Sequence[NodePlan]) -> None:
 
 def _methods(plans: Sequence[NodePlan]) -> list[str]:
     """Say what the rows to be sent take: an update needs both."""
-    rows = [row for one in plans for row in one.to_send]
-    return ["create"] + ["update"] * any(not row.new for row in rows)
+    return ["create"] + ["update"] * any(one.rows.updates for one in plans)
 
 
 def _say_why_not(plans: Sequence[NodePlan], sender: Sender) -> None:
     """Say of the rows that were left why they were."""
     why = "interrupted" if sender.interrupted else "stopped" if sender.fatal is None else str(sender.fatal)
     for one in plans:
-        for row in one.to_send:
-            if row.status == "not sent" and not row.reason:
-                row.reason = why
+        one.rows.left_because = why
 
 
 def _finished(report: SubmissionReport, sender: Sender, plans: Sequence[NodePlan]) -> SubmissionReport:
     """Give the report, or raise with it what ended the submission early."""
-    touched = any(row.answered or row.status == "unknown" for one in plans for row in one.to_send)
+    touched = any(one.rows.touched for one in plans)
     if sender.interrupted:
         raise SubmissionError(
-            f"Interrupted: {report}. The same call again goes on where this one stopped.", report=report
+            f"Interrupted: {report}. The same call again goes on where this one stopped.",
+            report=report,
+            interrupted=True,
         ) from None
     if sender.fatal is not None and not touched:
         raise sender.fatal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +15,11 @@ from gen3nb.errors import ValidationError
 from gen3nb.frames.allowed import check_readable
 from gen3nb.frames.casting import typed_by_origin
 from gen3nb.frames.codec import NEVER_SENT, link_column, plain_column, plain_columns
-from gen3nb.frames.findings import GEN3NB, SERVICE, Findings, fold
+from gen3nb.frames.findings import GEN3NB, SERVICE, Findings
 from gen3nb.frames.formats import conforms, wrong_formats
+from gen3nb.frames.keys import KeyTable, Texts, marks
 from gen3nb.frames.links import LinkCheck
-from gen3nb.frames.looking import Look, StoredKey
+from gen3nb.frames.looking import Look
 from gen3nb.frames.naming import NameCheck
 from gen3nb.frames.origin import origin_of, row_numbers
 from gen3nb.frames.privacy import personal
@@ -121,7 +122,7 @@ def _project(project: ProjectLike | None, connection: Connection | None) -> Proj
     return connection.project_id(project) if connection is not None else ProjectId.parse(project)
 
 
-def submitter_ids(frame: pd.DataFrame) -> list[str | None]:
+def submitter_ids(frame: pd.DataFrame) -> Sequence[str | None]:
     """Give the submitter_ids of a frame as text, None where there is none.
 
     Parameters
@@ -130,12 +131,16 @@ def submitter_ids(frame: pd.DataFrame) -> list[str | None]:
 
     Returns
     -------
-    list of str or None
+    sequence of str or None
+        The frame's own texts, not copies of them.
     """
     names = plain_columns(frame)
     if "submitter_id" not in names:
         return [None] * len(frame)
     column = frame.iloc[:, names.index("submitter_id")]
+    texts = Texts.of(column)
+    if texts is not None:
+        return texts
     values = plain_column(column, None)
     if isinstance(column.dtype, pd.StringDtype):
         return values
@@ -154,7 +159,8 @@ class _Check:
         self.rows = row_numbers(frame)
         self.keys = submitter_ids(frame)
         self.findings = Findings()
-        self.stored: dict[str, list[StoredKey]] = {}
+        self.marks = marks(self.keys)
+        self.stored = KeyTable()
 
     def run(self, others: Mapping[str, pd.DataFrame]) -> None:
         """Do all checks, the cheap ones first."""
@@ -165,15 +171,21 @@ class _Check:
                 f"The dictionary says that {self.node.name} is not submitted; services do not enforce it."
             )
         if self.look is not None:
-            self.stored = self.look.keys(self.node.name, [key for key in self.keys if key])
-        known: np.ndarray[Any, Any] = np.zeros(len(self.frame), dtype=np.bool_)
-        if self.stored:
-            known[:] = [key is not None and fold(key) in self.stored for key in self.keys]
+            self.stored = self.look.keys(self.node.name, self.keys)
+        known: np.ndarray[Any, Any] = (self.stored.places(self.marks) >= 0) & (self.marks != hash(""))
         self.columns()
         self.cells()
         self.required(known)
         names = NameCheck(
-            self.frame, self.node, self.names, self.rows, self.keys, self.stored, self.look, self.findings
+            self.frame,
+            self.node,
+            self.names,
+            self.rows,
+            self.keys,
+            self.marks,
+            self.stored,
+            self.look,
+            self.findings,
         )
         names.submitter_ids()
         names.other_keys()
@@ -183,10 +195,10 @@ class _Check:
         links.types()
         if self.project is not None:
             links.project(self.project)
-        at_hand: dict[str, Iterable[str]] = {
-            name: [key for key in submitter_ids(other) if key] for name, other in others.items()
+        at_hand: dict[str, list[Sequence[str | None]]] = {
+            name: [submitter_ids(other)] for name, other in others.items()
         }
-        at_hand[self.node.name] = [*at_hand.get(self.node.name, ()), *(key for key in self.keys if key)]
+        at_hand.setdefault(self.node.name, []).append(self.keys)
         links.targets(at_hand, self.look)
         links.taken(self.look, self.keys)
 
