@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gen3nb.dictionary import Link, LinkGroup, Node
-from gen3nb.frames.codec import plain_column
-from gen3nb.frames.reading import read_raw
+from gen3nb.frames.graphql import two_links_to_one
+from gen3nb.frames.keys import batched
+from gen3nb.frames.sinks import Each
 
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectId
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from gen3nb.frames.looking import Look
 
 __all__ = ["Child", "Dependents", "Family"]
+
+#: Where a parent node has more than so many times the records that go, children are asked for by parent:
+#: services give some 300 nested records a second, and export 20,000.
+FEW = 50
+#: So many parents in one request, and so many children of each.
+PARENTS, CHILDREN = 200, 1_000
 
 
 class Child(NamedTuple):
@@ -60,9 +67,11 @@ class Dependents:
 
 
 class Family:
-    """The links between the records of one project, read as far as they are asked for.
+    """The links between the records of one project, looked up from the parents' side.
 
-    Sheepdog ``GET /v0/submission/{P}/{Q}/export``, one node at a time, ids and links alone.
+    Peregrine lists the children of some hundred parents in one request; where most of a node's parents are
+    asked for, or its links are of a kind that queries mix up, its export streams by instead (sheepdog ``GET
+    /v0/submission/{P}/{Q}/export``). Only what hangs on the parents is kept.
 
     Parameters
     ----------
@@ -75,24 +84,84 @@ class Family:
         self.connection = connection
         self.project = project
         self.look = look
-        self._read: dict[str, dict[str, Child]] = {}
+        self._known: dict[str, dict[str, Child]] = {}
 
-    def of(self, node: str) -> dict[str, Child]:
-        """Give the records of a node by id."""
-        if node not in self._read:
-            self._read[node] = self._children(node) if self.look.count(node) else {}
-        return self._read[node]
+    def children(self, node: str, parents: Mapping[str, Collection[str]]) -> list[Child]:
+        """Give the records of a node that link to some parents.
 
-    def _children(self, node: str) -> dict[str, Child]:
+        Parameters
+        ----------
+        node : str
+        parents : Mapping of str to collection of str
+            Their ids, by node.
+
+        Returns
+        -------
+        list of Child
+        """
         kind = self.connection.dictionary[node]
-        columns = ["id", "submitter_id", *(f"{link.name}.id" for link in kind.links)]
-        frame = read_raw(self.connection, kind, self.project, columns=columns, progress=False)
-        ends = {link.name: plain_column(frame[f"{link.name}.id"], None) for link in kind.links}
-        found = {}
-        for at, (one, name) in enumerate(zip(frame["id"], frame["submitter_id"], strict=True)):
-            links = {link: _targets(values[at]) for link, values in ends.items()}
-            found[str(one)] = Child(node, str(one), str(name), links)
+        links = [link for link in kind.links if parents.get(link.target)]
+        if not links or not self.look.count(node):
+            return []
+        few = all(
+            link.backref and FEW * len(parents[link.target]) < self.look.count(link.target) for link in links
+        )
+        if few and not two_links_to_one(kind):
+            found = {one for link in links for one in self._asked(link, parents[link.target])}
+        else:
+            found = self._passing(kind, links, parents)
+        return self.named(node, sorted(found))
+
+    def _asked(self, link: Link, parents: Collection[str]) -> Iterator[str]:
+        """Ask for the children of some parents, by id."""
+        text = (
+            f"query ($ids: [String], $offset: Int) {{ {link.target}(first: 0, ids: $ids) {{ id children: "
+            f'{link.backref}(first: {CHILDREN}, offset: $offset, order_by_asc: "id") {{ id }} }} }}'
+        )
+        for part in batched(parents, PARENTS):
+            offset = 0
+            while part:
+                answer = self.connection.peregrine.query(text, {"ids": part, "offset": offset})
+                rows = answer.get(link.target) or []
+                yield from (str(child["id"]) for row in rows for child in row.get("children") or ())
+                # only those whose page was full may have more
+                part = [str(row["id"]) for row in rows if len(row.get("children") or ()) >= CHILDREN]
+                offset += CHILDREN
+
+    def _passing(self, kind: Node, links: Sequence[Link], parents: Mapping[str, Collection[str]]) -> set[str]:
+        """Let the node's records pass by, and note which of them link to some parents, by id."""
+        found: set[str] = set()
+
+        def note(record: Mapping[str, Any]) -> None:
+            for link in links:
+                wanted = parents[link.target]
+                if any(_id_of(end) in wanted for end in record.get(link.name) or ()):
+                    found.add(str(record["id"]))
+
+        self.look.have_taken(kind, lambda: Each(note))
         return found
+
+    def named(self, node: str, ids: Sequence[str]) -> list[Child]:
+        """Give records by id, with all their links, as far as they are there."""
+        kind = self.connection.dictionary[node]
+        known = self._known.setdefault(node, {})
+        left = [one for one in ids if one not in known]
+        wanted = set(left)
+        links = [link.name for link in kind.links]
+
+        def note(record: Mapping[str, Any]) -> None:
+            one = str(record["id"])
+            if one in wanted:
+                # a record may come in parts, each with some of its links
+                before = known[one].links if one in known else dict.fromkeys(links, frozenset())
+                ends = {
+                    name: before[name] | {_id_of(end) for end in record.get(name) or ()} for name in links
+                }
+                known[one] = Child(node, one, str(record.get("submitter_id")), ends)
+
+        if left:
+            self.look.have_taken(kind, lambda: Each(note), left, len(left))
+        return [known[one] for one in ids if one in known]
 
     def dependents(self, going: Mapping[str, Collection[str]]) -> Dependents:
         """Find the records that could not stay if others were gone, and those below them.
@@ -106,47 +175,34 @@ class Family:
         -------
         Dependents
         """
+        dictionary = self.connection.dictionary
         gone = {node: set(ids) for node, ids in going.items()}
         first = {node: set(ids) for node, ids in going.items()}
+        fresh = {node: set(ids) for node, ids in going.items() if ids}
+        touched: dict[str, dict[str, Child]] = {}
         found: list[Child] = []
-        changed = [node for node in self.connection.dictionary.order if gone.get(node)]
-        while changed:
-            node = changed.pop(0)
-            for source in dict.fromkeys(link.source for link in self.connection.dictionary.children(node)):
-                new = self._falling(source, gone)
+        while fresh:
+            sources = dict.fromkeys(link.source for node in fresh for link in dictionary.children(node))
+            now, fresh = fresh, {}
+            for source in sources:
+                kind, away = dictionary[source], gone.setdefault(source, set())
+                near = [child for child in self.children(source, now) if child.id not in away]
+                touched.setdefault(source, {}).update((child.id, child) for child in near)
+                new = [child for child in near if not _may_stay(child, kind, gone)]
                 if new:
-                    gone.setdefault(source, set()).update(child.id for child in new)
+                    away.update(child.id for child in new)
+                    fresh.setdefault(source, set()).update(child.id for child in new)
                     found += new
-                    if source not in changed:
-                        changed.append(source)
-        order = {name: at for at, name in enumerate(self.connection.dictionary.order)}
+        order = {name: at for at, name in enumerate(dictionary.order)}
         result = Dependents(sorted(found, key=lambda child: order[child.node]))
         for child in found:
-            for link in self.connection.dictionary[child.node].links:
+            for link in dictionary[child.node].links:
                 for target in child.links[link.name] & first.get(link.target, set()):
                     result.held.setdefault(target, Counter())[child.node] += 1
-        result.loosened = self._loosened(gone)
+        for source in (name for name in dictionary.order if name in touched):
+            stay = touched[source].keys() - gone[source]
+            result.loosened += Counter({source: len(stay)})
         return result
-
-    def _falling(self, node: str, gone: Mapping[str, set[str]]) -> list[Child]:
-        """Give the records of a node that miss a link they must have, once others are gone."""
-        kind = self.connection.dictionary[node]
-        away = gone.get(node, set())
-        return [
-            child
-            for one, child in self.of(node).items()
-            if one not in away and _touched(child, kind, gone) and not _may_stay(child, kind, gone)
-        ]
-
-    def _loosened(self, gone: Mapping[str, set[str]]) -> Counter[str]:
-        sources = {link.source for node in gone for link in self.connection.dictionary.children(node)}
-        counts: Counter[str] = Counter()
-        for source in self.connection.dictionary.order:
-            if source in sources:
-                kind, away = self.connection.dictionary[source], gone.get(source, set())
-                stay = (child for one, child in self.of(source).items() if one not in away)
-                counts[source] += sum(_touched(child, kind, gone) for child in stay)
-        return +counts
 
     def leaves_first(self, node: str, ids: Iterable[str]) -> list[list[str]]:
         """Put records of one node in an order in which they can go, children before parents.
@@ -166,14 +222,12 @@ class Family:
         left = list(dict.fromkeys(ids))
         if not own or not left:
             return [left]
-        held = self.of(node)
         here = set(left)
-        parents = {
-            one: {target for name in own for target in held[one].links[name] & here if target != one}
-            if one in held
-            else set()
-            for one in left
-        }
+        parents: dict[str, set[str]] = {one: set() for one in left}
+        for child in self.named(node, left):
+            parents[child.id] = {
+                target for name in own for target in child.links[name] & here if target != child.id
+            }
         children = Counter(target for targets in parents.values() for target in targets)
         batches = []
         while ready := [one for one in left if not children[one]]:
@@ -185,14 +239,8 @@ class Family:
         return [*batches, left] if left else batches
 
 
-def _targets(cell: object) -> frozenset[str]:
-    if cell is None:
-        return frozenset()
-    return frozenset(str(one) for one in (cell if isinstance(cell, list) else [cell]) if one is not None)
-
-
-def _touched(child: Child, node: Node, gone: Mapping[str, set[str]]) -> bool:
-    return any(child.links[link.name] & gone.get(link.target, set()) for link in node.links)
+def _id_of(end: Mapping[str, Any]) -> str:
+    return str(end.get("node_id", end.get("id")))
 
 
 def _may_stay(child: Child, node: Node, gone: Mapping[str, set[str]]) -> bool:

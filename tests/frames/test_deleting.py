@@ -357,3 +357,31 @@ def test_a_link_of_many_holds_until_its_last_target(gardens: Commons, beds: str)
     assert one.ok
     both = delete(gardens, pd.DataFrame({"submitter_id": ["p7"]}), "plant", project=beds, dry_run=True)
     assert "bouquet" in set(both.dependents["node"])  # p8 was cut from p7, so both stems go
+
+
+def test_children_are_asked_for_by_parent_and_not_all_read(
+    commons: Commons, hospital: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gen3nb.client.sheepdog import Sheepdog
+    from gen3nb.frames import dependents
+
+    asked: list[int] = []
+    whole: list[str] = []
+    real = Sheepdog.export
+
+    def export(self: Sheepdog, project: Any, node: str | None = None, **options: Any) -> Any:
+        whole.extend([node] if node else [])
+        asked.extend([len(options["ids"])] if options.get("ids") is not None else [])
+        return real(self, project, node, **options)
+
+    monkeypatch.setattr(Sheepdog, "export", export)
+    monkeypatch.setattr(dependents, "FEW", 5)
+    monkeypatch.setattr(dependents, "CHILDREN", 1)  # every further child is on a page of its own
+    rows = pd.DataFrame({"submitter_id": ["c02", "c03"]})
+    by_parent = delete(commons, rows, "case", project=hospital, dry_run=True, with_children=True)
+    assert whole == []
+    assert 0 < sum(asked) <= len(by_parent.dependents)
+    monkeypatch.setattr(dependents, "FEW", 1_000)
+    passing = delete(commons, rows, "case", project=hospital, dry_run=True, with_children=True)
+    assert by_parent.to_frame().equals(passing.to_frame())
+    assert whole

@@ -502,3 +502,18 @@ def test_a_full_disk_in_the_middle_ends_with_a_report(
     held = set(stored(commons, project))
     assert set(caught.value.report.to_frame().query("status == 'created'")["submitter_id"]) == held
     assert send(commons, project, many(500)).ok
+
+
+def test_an_interrupt_while_planning_says_that_nothing_was_sent(
+    commons: Commons, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gen3nb.cli.app import INTERRUPTED, exit_code
+
+    def interrupt(*given: Any, **options: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(planning, "compare", interrupt)
+    with pytest.raises(SubmissionError, match="nothing was sent") as caught:
+        send(commons, project, many(3))
+    assert exit_code(caught.value) == INTERRUPTED == 130
+    assert stored(commons, project) == {}
