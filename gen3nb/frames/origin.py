@@ -165,7 +165,7 @@ def row_numbers(frame: pd.DataFrame) -> Sequence[int]:
     sequence of int
     """
     index = frame.index
-    if isinstance(index, pd.RangeIndex) and (len(index) == 0 or (index.start >= 0 and index.step > 0)):
+    if isinstance(index, pd.RangeIndex) and index.name is None and index.step > 0 and index.start >= 0:
         return range(index.start + 2, index.stop + 2, index.step)
     counted = (
         not isinstance(index, pd.MultiIndex)

@@ -63,7 +63,7 @@ def test_a_merge_forgets_and_foreign_attrs_do_no_harm() -> None:
     ],
 )
 def test_row_numbers(frame: pd.DataFrame, rows: list[int]) -> None:
-    assert row_numbers(frame) == rows
+    assert list(row_numbers(frame)) == rows
 
 
 def test_progress_tells_a_function_and_counts() -> None:

@@ -59,8 +59,9 @@ def test_tabs_and_line_breaks_break_the_rows_of_a_tsv_export(
     cells = ["a\tb", "a\nb", "plain"]
     assert plain(commons, project, *(case(f"c{n}", disease_type=cell) for n, cell in enumerate(cells))).ok
     text = sdk(commons).export_node("TEST", project[5:], "case", "tsv")
-    table = pd.read_csv(io.StringIO(text), sep="\t")
-    assert len(table) == 4
+    # rows come in no particular order, and pandas guesses another table, or none, for each
+    assert len({line.count("\t") for line in text.splitlines()}) > 1
+    table = pd.read_csv(io.StringIO(text), sep="\t", on_bad_lines="skip")
     assert not {"a\tb", "a\nb"} & set(table.to_numpy().ravel())
     frame = read(commons, project)
     assert frame["disease_type"].tolist() == cells

@@ -47,7 +47,7 @@ def test_rows_are_numbered_as_in_the_file(tmp_path: Path) -> None:
     assert row_numbers(frame[frame["submitter_id"] != "a"].sort_values("age", ascending=False)) == [6, 4]
     plain = read_tsv(io.StringIO("a\n1\n2\n"))
     assert isinstance(plain.index, pd.RangeIndex)
-    assert row_numbers(plain.tail(1)) == [3]
+    assert list(row_numbers(plain.tail(1))) == [3]
 
 
 @pytest.mark.parametrize(
