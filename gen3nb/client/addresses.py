@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Container
 from urllib.parse import urlsplit
 
 from gen3nb.errors import NotConnected
 
 __all__ = ["check_endpoint", "is_loopback", "looks_like_address", "origin"]
+
+logger = logging.getLogger("gen3nb.client")
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -47,19 +50,19 @@ def check_endpoint(url: str, allow_http: Container[str] = ()) -> str:
     Parameters
     ----------
     url : str
-        What the user wrote.
+        What the user wrote; without a scheme it is taken for ``https://``, and that is said.
     allow_http : container of str
         Host names which may be spoken to without encryption.
 
     Raises
     ------
     NotConnected
-        No scheme, no host, a page instead of the commons, or unencrypted to another machine.
+        No host, a page instead of the commons, or unencrypted to another machine.
     """
     text = url.strip()
     if "://" not in text:
         scheme = "http" if is_loopback(text.split("/")[0].rsplit(":", 1)[0]) else "https"
-        raise NotConnected(f"{text!r} has no scheme: write '{scheme}://{text.rstrip('/')}'", endpoint=text)
+        text = f"{scheme}://{text}"
     scheme, host, _ = origin(text)
     if scheme not in _PORTS or not host or len(text.split()) > 1:
         raise NotConnected(
@@ -84,4 +87,6 @@ def check_endpoint(url: str, allow_http: Container[str] = ()) -> str:
             f"if this host really must be reached so, name it: connect(…, allow_http=[{host!r}])",
             endpoint=base,
         )
+    if "://" not in url:
+        logger.warning("the address %r has no scheme: trying %s", url.strip(), base)
     return base

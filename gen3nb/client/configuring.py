@@ -14,8 +14,7 @@ from gen3nb.client.ini import Ini
 from gen3nb.client.profile_file import change, path, read
 from gen3nb.client.profiles import DEFAULT, KEYS, Profile, get, home_of, is_default, names
 from gen3nb.client.redaction import Secret, hide
-from gen3nb.client.sources import TokenSource
-from gen3nb.client.tokens import TokenKeeper
+from gen3nb.client.signing import SignIn
 from gen3nb.client.transport import Transport
 from gen3nb.errors import ProfileError
 
@@ -164,36 +163,15 @@ def _given(
 
 def _tried(credential: Credential, allow_http: Container[str], options: Mapping[str, Any]) -> Secret:
     """Sign in once, and give the access token."""
-    source = TokenSource(credential, credential.endpoint, allow_http, options)
-    if source:
-        return Secret(source.fetch())
-    token = Secret(credential.access_token or "")
-    transport = Transport(credential.endpoint, auth=_Ready(token), **options)
-    try:
-        Fence(transport).see()
-    finally:
-        transport.close()
+    signer = SignIn(credential, allow_http=allow_http, **options)
+    token = Secret(signer.get_access_token())
+    if not signer.renewable:  # nothing was asked of the commons yet: see that it takes the token
+        transport = Transport(signer.endpoint, auth=signer, **options)
+        try:
+            Fence(transport).see()
+        finally:
+            transport.close()
     return token
-
-
-class _Ready:
-    """Signs with a token that was given."""
-
-    username = ""
-
-    def __init__(self, token: Secret) -> None:
-        self._keeper = TokenKeeper(None, token)
-
-    @property
-    def expires_at(self) -> float | None:
-        token = self._keeper.token
-        return token.exp if token is not None else None
-
-    def get_access_token(self) -> str:
-        return self._keeper.current().value
-
-    def run_out(self, token: str, said: str = "") -> bool:
-        return False
 
 
 def _said(value: str | bool | None) -> str | None:

@@ -12,6 +12,7 @@ from urllib3.exceptions import TimeoutError as PoolTimeout
 from gen3nb.client.addresses import is_loopback, origin
 from gen3nb.client.failures import SERVICES, changes
 from gen3nb.client.redaction import redact
+from gen3nb.client.surroundings import ca_setting, proxy_setting
 from gen3nb.errors import Gen3Error, ServiceError, TimedOut, Unavailable
 
 __all__ = ["Lost", "lost"]
@@ -40,13 +41,14 @@ def lost(error: BaseException, endpoint: str, service: str, method: str, path: s
     def is_or_wraps(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
+    if is_or_wraps(requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL):
+        return unreached(
+            f"the proxy on the way to {endpoint} did not let the request pass: "
+            f"check {proxy_setting(endpoint)}, which names it; hosts in NO_PROXY are reached without it"
+        )
     if is_or_wraps(socket.gaierror):
         return unreached(
             f"there is no machine of the name in {endpoint}: check the spelling, and that you are online"
-        )
-    if is_or_wraps(requests.exceptions.ProxyError):
-        return unreached(
-            f"the proxy on the way to {endpoint} did not let the request pass: check proxies= and HTTPS_PROXY"
         )
     if is_or_wraps(requests.exceptions.SSLError):
         return unreached(_tls(endpoint, text))
@@ -65,7 +67,9 @@ def lost(error: BaseException, endpoint: str, service: str, method: str, path: s
         words += "; give it more time with timeout="
         return Lost(TimedOut(words, **facts), unsent=False, temporary=False)
     if "TLS CA certificate bundle" in text or "TLS certificate file" in text:
-        return unreached("verify= names no file: give the path of a CA bundle in PEM form, or leave it away")
+        return unreached(
+            f"{ca_setting(text)} names no file: give the path of a CA bundle in PEM form, or leave it away"
+        )
     if isinstance(error, ValueError):
         words = f"the request to {endpoint} could not be made ({type(error).__name__})"
         return Lost(ServiceError(words, **facts), unsent=True, temporary=False)
@@ -89,10 +93,16 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 def _tls(endpoint: str, text: str) -> str:
     """Say what is wrong with a certificate, and what to do."""
     lowered = text.lower()
+    if "no_certificate_or_crl_found" in lowered or "pem lib" in lowered or "[x509]" in lowered:
+        return (
+            f"the CA file that {ca_setting()} names holds no certificate in PEM form: "
+            "give another, or leave it away; nothing was sent"
+        )
     if "self-signed" in lowered or "self signed" in lowered or "unable to get local issuer" in lowered:
         return (
             f"the certificate of {endpoint} is not signed by anyone this machine trusts: "
-            "if it is your institution's, give its CA file as verify='path/to/ca.pem'"
+            "if it is your institution's, give its CA file as verify='path/to/ca.pem' or REQUESTS_CA_BUNDLE"
+            + ("" if ca_setting() == "verify=" else f"; now it is {ca_setting()} that says whom to trust")
         )
     if "expired" in lowered:
         return f"the certificate of {endpoint} has expired: tell its operators; nothing was sent"

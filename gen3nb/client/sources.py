@@ -86,7 +86,7 @@ class TokenSource:
             endpoint = check_endpoint(self.credential.issuer, self.allow_http)
             service = Workspace(Transport(endpoint, auth=key, **self.options))
         else:
-            service = Workspace.in_cluster(**self.options)
+            service = Workspace.in_cluster(allow_http=self.allow_http, **self.options)
         try:
             idp = self.credential.idp
             if idp == "local" and self.endpoint:

@@ -16,13 +16,14 @@ from urllib.parse import urljoin
 
 import requests
 
-from gen3nb.client.addresses import is_loopback, origin
+from gen3nb.client.addresses import origin
 from gen3nb.client.answers import Adapter, Answer
 from gen3nb.client.encoding import encoded
 from gen3nb.client.failures import SERVICES, Needs, absent, changes, failure, retry_after
 from gen3nb.client.lost import Lost
 from gen3nb.client.lost import lost as explain
 from gen3nb.client.redaction import Secret, SecretBytes, redact
+from gen3nb.client.surroundings import proxies_for
 from gen3nb.client.words import is_html, words_of
 from gen3nb.errors import Gen3Error, NotConnected, ServiceError, TimedOut
 
@@ -95,7 +96,7 @@ class Transport:
         self.auth = auth
         self.timeout = timeout if isinstance(timeout, tuple) else (min(10.0, timeout), timeout)
         self.verify = verify if isinstance(verify, bool) else os.fspath(verify)
-        self.proxies = _proxies(self.endpoint, proxies)
+        self.proxies = proxies_for(self.endpoint, proxies)
         self.retries = retries
         self.backoff = backoff
         self._local = threading.local()
@@ -389,15 +390,6 @@ def _astray(response: requests.Response, endpoint: str, service: str) -> Service
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Add nothing: without this ``requests`` would look into ``~/.netrc``."""
     return request
-
-
-def _proxies(endpoint: str, given: Mapping[str, str] | None) -> dict[str, str] | None:
-    """Keep the environment's proxies out of the way to this machine; one that is given by name stays."""
-    proxies = dict(given or {})
-    _, host, _ = origin(endpoint)
-    if is_loopback(host):
-        proxies["no_proxy"] = ",".join(filter(None, (proxies.get("no_proxy"), host)))
-    return proxies or None
 
 
 def _user_agent() -> str:

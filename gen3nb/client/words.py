@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Mapping
 from html.parser import HTMLParser
 
@@ -14,6 +15,8 @@ from gen3nb.client.redaction import redact
 __all__ = ["is_html", "words_of"]
 
 LONGEST = 500
+# the control characters of both tables, and those that turn the direction of writing
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def is_html(response: requests.Response) -> bool:
@@ -68,8 +71,8 @@ def _from_json(body: object) -> str:
 
 
 def _short(text: str) -> str:
-    """One line, no secrets, not too long."""
-    line = redact(" ".join(html.unescape(text).split())).replace('"', "'")
+    """One line, no secrets, nothing that a terminal would obey, not too long."""
+    line = redact(" ".join(_CONTROL.sub(" ", html.unescape(text)).split())).replace('"', "'")
     return line if len(line) <= LONGEST else line[:LONGEST] + " …"
 
 

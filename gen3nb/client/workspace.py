@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Container
 from typing import Any
 
+from gen3nb.client.addresses import is_loopback, origin
 from gen3nb.client.credentials import same_commons
 from gen3nb.client.redaction import Secret
 from gen3nb.client.transport import Transport
-from gen3nb.errors import AuthError, Gen3Error, ServiceError
+from gen3nb.errors import AuthError, Gen3Error, NotConnected, ServiceError
 
 __all__ = ["Workspace", "in_workspace"]
 
@@ -21,6 +24,11 @@ def in_workspace() -> bool:
         os.environ.get(name)
         for name in ("GEN3NB_WORKSPACE_URL", "KUBERNETES_SERVICE_HOST", "NAMESPACE", "GEN3_ENDPOINT")
     )
+
+
+def _within(host: str) -> bool:
+    """Tell whether a name is one of the cluster's own services."""
+    return bool(host) and ("." not in host or host.endswith((".svc", ".cluster.local")))
 
 
 class Workspace:
@@ -42,16 +50,28 @@ class Workspace:
         return f"Workspace({self.transport.endpoint}{self.prefix})"
 
     @classmethod
-    def in_cluster(cls, **options: Any) -> Workspace:
+    def in_cluster(cls, *, allow_http: Container[str] = (), **options: Any) -> Workspace:
         """Give the service of the workspace that this runs in.
 
         Its address is that of its Kubernetes service, in ``NAMESPACE``; ``GEN3NB_WORKSPACE_URL`` names
-        another one.
+        another one. Within the cluster it is reached without encryption.
+
+        Raises
+        ------
+        NotConnected
+            ``GEN3NB_WORKSPACE_URL`` names a host outside of the cluster, without encryption.
         """
         namespace = os.environ.get("NAMESPACE", "default")
         url = os.environ.get("GEN3NB_WORKSPACE_URL") or (
             f"http://workspace-token-service.{namespace}.svc.cluster.local"
         )
+        scheme, host, _ = origin(url)
+        if scheme == "http" and not (_within(host) or is_loopback(host) or host in allow_http):
+            raise NotConnected(
+                f"GEN3NB_WORKSPACE_URL names {host}, which is not in this cluster, without encryption: "
+                f"your token could be read on the way; use 'https://{host}'",
+                endpoint=url,
+            )
         return cls(Transport(url, **options), "")
 
     def token(self, idp: str | None = None) -> str:
@@ -91,9 +111,38 @@ class Workspace:
         found = answer.get("providers") if isinstance(answer, dict) else None
         return [item for item in found or [] if isinstance(item, dict)]
 
+    def linked(self) -> list[dict[str, Any]]:
+        """Give each commons that this workspace knows, and whether your account there is linked.
+
+        (``GET /wts/external_oidc/``)
+
+        Returns
+        -------
+        list of dict
+            ``idp``, ``name``, ``endpoint``, ``linked``, ``until`` (seconds since 1970, or None) and ``link``,
+            the page on which you link it.
+        """
+        return [_provider(item) for item in self.providers()]
+
     def idp_of(self, endpoint: str) -> str | None:
         """Give the name by which the workspace knows a commons; None if it does not, or is that commons."""
         for provider in self.providers():
             if same_commons(str(provider.get("base_url", "")), endpoint):
                 return str(provider.get("idp"))
         return None
+
+
+def _provider(item: dict[str, Any]) -> dict[str, Any]:
+    """Read one provider; a link that has run out is none."""
+    until = item.get("refresh_token_expiration")
+    seconds = float(until) if isinstance(until, int | float) and not isinstance(until, bool) else None
+    urls = item.get("urls")
+    first = urls[0] if isinstance(urls, list) and urls else None
+    return {
+        "idp": str(item.get("idp", "")),
+        "name": str(item.get("name") or item.get("idp", "")),
+        "endpoint": str(item.get("base_url", "")),
+        "linked": seconds is not None and seconds > time.time(),
+        "until": seconds,
+        "link": str(first.get("url", "")) if isinstance(first, dict) else "",
+    }
