@@ -19,6 +19,7 @@ from gen3nb.errors import AuthError, KeyExpired, ProfileError
 
 __all__ = [
     "Credential",
+    "ends_soon",
     "from_access_token",
     "from_file",
     "from_key",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 DOUBTFUL = 900.0  # seconds by which the clocks of two machines may well differ
+SOON = 2 * 86400.0
 LARGEST_KEY_FILE = 100_000
 IDP = "idp://wts/"
 ACCESS_TOKEN = "accesstoken:///"  # noqa: S105 - a prefix, no token
@@ -120,6 +122,17 @@ def key_expired(credential: Credential, endpoint: str) -> KeyExpired:
         expired=credential.key_expires,
         endpoint=endpoint,
         source=credential.source,
+    )
+
+
+def ends_soon(credential: Credential) -> str:
+    """Say when a key ends, if that is within two days; else nothing."""
+    expires = credential.key_expires
+    if expires is None or expires > time.time() + SOON:
+        return ""
+    return (
+        f"the API key of {credential.source} ends at {when(expires)}: make a new one on the profile page of "
+        f"{credential.endpoint or credential.issuer} before that"
     )
 
 

@@ -41,7 +41,8 @@ def lost(error: BaseException, endpoint: str, service: str, method: str, path: s
     def is_or_wraps(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
-    if is_or_wraps(requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL):
+    by_proxy = proxy_setting(endpoint) != "proxies=" and is_or_wraps(requests.exceptions.InvalidURL)
+    if by_proxy or is_or_wraps(requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL):
         return unreached(
             f"the proxy on the way to {endpoint} did not let the request pass: "
             f"check {proxy_setting(endpoint)}, which names it; hosts in NO_PROXY are reached without it"

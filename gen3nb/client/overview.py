@@ -9,44 +9,16 @@ from typing import Any
 import pandas as pd
 
 from gen3nb.client.arborist import Grants, methods_on
-from gen3nb.client.identity import Identity, moment
 from gen3nb.client.peregrine import Peregrine
 from gen3nb.client.project import ProjectId
 from gen3nb.errors import Gen3Error, NotFound
 
-__all__ = ["access_table", "counts_of", "counts_table", "identity_of", "programs_table", "projects_table"]
+__all__ = ["access_table", "counts_of", "counts_table", "programs_table", "projects_table"]
 
 logger = logging.getLogger("gen3nb.client")
 
 METHODS = ("create", "read", "update", "delete")
 DETAILS = ("name", "state", "availability_type")
-
-
-def identity_of(
-    user: Mapping[str, Any],
-    grants: Grants,
-    projects: Iterable[ProjectId],
-    *,
-    endpoint: str,
-    source: str,
-    profile: str | None,
-    expires: float | None,
-    key_expires: float | None,
-) -> Identity:
-    """Put together who is signed in, from what fence and arborist say and what we know of the sign-in."""
-    allowed = {str(project): tuple(sorted(methods_on(grants, project.resource))) for project in projects}
-    return Identity(
-        username=str(user.get("username") or user.get("name") or ""),
-        name=str(user.get("display_name") or ""),
-        email=str(user.get("email") or ""),
-        endpoint=endpoint,
-        source=source,
-        profile=profile,
-        admin=bool(user.get("is_admin")),
-        expires=moment(expires),
-        key_expires=moment(key_expires),
-        projects={project: methods for project, methods in allowed.items() if methods},
-    )
 
 
 def access_table(grants: Grants, projects: Iterable[ProjectId]) -> pd.DataFrame:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import Any, NoReturn
 
+import requests
+
 from gen3nb.client.addresses import check_endpoint
 from gen3nb.client.credentials import Credential
+from gen3nb.client.curling import curl
 from gen3nb.client.sources import TokenSource
 from gen3nb.client.tokens import TokenKeeper, claims_of, endpoint_of_issuer, when
+from gen3nb.client.transport import Transport
 from gen3nb.errors import AuthError, TokenExpired
 
 __all__ = ["SignIn"]
@@ -56,8 +60,8 @@ class SignIn:
             self._endpoint = check_endpoint(self._credential.endpoint, allow_http)
         else:
             self._endpoint = ""  # a workspace's own commons: its first token says which
-        options = {"timeout": timeout, "verify": verify, "proxies": proxies}
-        source = TokenSource(self._credential, self._endpoint, allow_http, options)
+        self._options: dict[str, Any] = {"timeout": timeout, "verify": verify, "proxies": proxies}
+        source = TokenSource(self._credential, self._endpoint, allow_http, self._options)
         ready = credential.access_token if credential.api_key is None else None
         self._keeper = TokenKeeper(source.fetch if source else None, ready)
 
@@ -153,6 +157,34 @@ class SignIn:
     def get_api_key(self) -> str | None:
         """Give the API key, as gen3 5 does."""
         return self._credential.api_key
+
+    def curl(self, path: str, request: str | None = None, data: str | None = None) -> requests.Response:
+        """Send a request to the commons, as the gen3 SDK's method of this name does.
+
+        Parameters
+        ----------
+        path : str
+            Under the commons' address: ``"/user/user"``, ``"/index/index"``, ``"/authz/mapping"``.
+        request : "GET", "POST", "PUT", "PATCH" or "DELETE", optional
+            By default GET, or POST where there is data.
+        data : str, optional
+            JSON, or ``"@file.json"``, or ``"@-"`` for standard input.
+
+        Returns
+        -------
+        requests.Response
+            Of whatever status. The token is not sent on to another host.
+
+        Raises
+        ------
+        Gen3Error
+            The path, the method or the data is none, or there is no answer.
+        """
+        transport = Transport(self.endpoint, auth=self, **self._options)
+        try:
+            return curl(transport, path, request, data, accept=range(400, 600))
+        finally:
+            transport.close()
 
     def _learn(self, token: str) -> None:
         """Take the commons from the first token of a workspace."""

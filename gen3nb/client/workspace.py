@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Container
 from typing import Any
 
@@ -119,8 +118,8 @@ class Workspace:
         Returns
         -------
         list of dict
-            ``idp``, ``name``, ``endpoint``, ``linked``, ``until`` (seconds since 1970, or None) and ``link``,
-            the page on which you link it.
+            ``idp``, ``name``, ``endpoint``, ``linked``, ``ends_in`` (the service's words: ``"29 days"``) and
+            ``link``, the page on which you link it.
         """
         return [_provider(item) for item in self.providers()]
 
@@ -133,16 +132,15 @@ class Workspace:
 
 
 def _provider(item: dict[str, Any]) -> dict[str, Any]:
-    """Read one provider; a link that has run out is none."""
-    until = item.get("refresh_token_expiration")
-    seconds = float(until) if isinstance(until, int | float) and not isinstance(until, bool) else None
+    """Read one provider; what has run out is not linked."""
+    left = str(item.get("refresh_token_expiration") or "")
     urls = item.get("urls")
     first = urls[0] if isinstance(urls, list) and urls else None
     return {
         "idp": str(item.get("idp", "")),
         "name": str(item.get("name") or item.get("idp", "")),
         "endpoint": str(item.get("base_url", "")),
-        "linked": seconds is not None and seconds > time.time(),
-        "until": seconds,
+        "linked": bool(left) and "expired" not in left.lower(),
+        "ends_in": left,
         "link": str(first.get("url", "")) if isinstance(first, dict) else "",
     }

@@ -6,10 +6,8 @@ import os
 from collections.abc import Container, Mapping
 from typing import Any
 
-from gen3nb.client.fence import Fence
-from gen3nb.client.finding import find
+from gen3nb.client.opening import sign_in
 from gen3nb.client.redaction import hide
-from gen3nb.client.transport import Transport
 from gen3nb.commons.facade import Commons
 from gen3nb.errors import Gen3Error, NotConnected
 
@@ -74,26 +72,18 @@ def connect(
     credentials, access_token = hide(credentials), hide(access_token)
     _check_options(timeout, verify, proxies)
     options: dict[str, Any] = {"timeout": timeout, "verify": verify, "proxies": proxies}
-    nothing: NotConnected | None = None
-    try:
-        found = find(
-            target, credentials=credentials, profile=profile, access_token=access_token, allow_http=allow_http
-        )
-    except NotConnected as error:
-        nothing = error
-    if nothing is not None:
-        if nothing.facts.get("unsigned") and nothing.facts.get("endpoint"):
-            # nothing to sign in with; but if the address is wrong, that is the better answer
-            Fence(Transport(str(nothing.facts["endpoint"]), **options)).see()
-        raise nothing
     from gen3nb.client.auth import Auth
 
-    auth = Auth(found.endpoint or None, credential=found.credential, allow_http=allow_http, **options)
-    auth.get_access_token()
-    transport = Transport(auth.endpoint, auth=auth, **options)
-    if not auth.renewable:
-        Fence(transport).see()  # nothing was asked of the commons yet: see that it takes the token
-    return Commons(auth, transport, profile=found.credential.profile)
+    auth, transport, credential = sign_in(
+        target,
+        credentials=credentials,
+        profile=profile,
+        access_token=access_token,
+        allow_http=allow_http,
+        kind=Auth,
+        **options,
+    )
+    return Commons(auth, transport, profile=credential.profile)
 
 
 def _check_options(timeout: object, verify: object, proxies: object) -> None:

@@ -11,12 +11,12 @@ import pandas as pd
 
 from gen3nb.client.arborist import Arborist, methods_on
 from gen3nb.client.fence import Fence
+from gen3nb.client.identity import grants_in, identity_of
 from gen3nb.client.indexd import Indexd
 from gen3nb.client.overview import (
     access_table,
     counts_of,
     counts_table,
-    identity_of,
     programs_table,
     projects_table,
 )
@@ -161,8 +161,7 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
         try:
             return self.arborist.mapping()
         except NotFound:
-            authz = (user if user is not None else self.fence.user()).get("authz")
-            return dict(authz) if isinstance(authz, Mapping) else {}
+            return grants_in(user if user is not None else self.fence.user())
 
     # what is there
 

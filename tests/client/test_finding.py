@@ -122,9 +122,8 @@ def test_names_of_this_machine_are_one(gen3: Stub, home: Path) -> None:
 @pytest.mark.parametrize(
     ("address", "says"),
     [
-        ("data.example.org", "has no scheme: write 'https://data.example.org'"),
-        ("localhost:8000", "has no scheme: write 'http://localhost:8000'"),
-        ("data.example.org/", "has no scheme"),
+        ("data.example.org/login", "connect to 'https://data.example.org'"),
+        ("https://data.example.org/identity", "connect to 'https://data.example.org'"),
         ("https://data.example.org/explorer", "is a page of the commons"),
         ("https://data.example.org/?x=1", "is a page of the commons"),
         ("https://data.example.org/#login", "is a page of the commons"),
@@ -141,6 +140,39 @@ def test_wrong_addresses(home: Path, address: str, says: str) -> None:
         gen3nb.connect(address, access_token=make_jwt())
     assert says in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("data.example.org", "https://data.example.org"),
+        (" data.example.org/ ", "https://data.example.org"),
+        ("localhost:8000", "http://localhost:8000"),
+    ],
+)
+def test_an_address_without_a_scheme_is_tried_and_that_is_said(
+    written: str, meant: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    from gen3nb.client.addresses import check_endpoint
+
+    assert check_endpoint(written) == meant
+    assert f"has no scheme: trying {meant}" in caplog.text
+    caplog.clear()
+    assert check_endpoint(meant) == meant
+    assert caplog.text == ""
+
+
+def test_a_stub_is_reached_without_a_scheme(gen3: Stub, home: Path) -> None:
+    with gen3nb.connect(gen3.endpoint.removeprefix("http://"), credentials=key_of(gen3)) as commons:
+        assert commons.endpoint == gen3.endpoint
+
+
+@pytest.mark.parametrize(("hours", "told"), [(20, True), (24 * 20, False)])
+def test_a_key_that_ends_tomorrow_is_noted(
+    gen3: Stub, home: Path, caplog: pytest.LogCaptureFixture, hours: int, told: bool
+) -> None:
+    gen3nb.connect(credentials=key_of(gen3, lifetime=hours * 3600)).close()
+    assert ("make a new one on the profile page" in caplog.text) == told
 
 
 def test_http_is_allowed_by_name_only(home: Path) -> None:
