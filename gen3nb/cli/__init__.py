@@ -39,6 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if (reason := _secret_in(words)) is not None:
+        from gen3nb.cli.messages import failed
+
+        failed(reason)
+        return 2
     from gen3nb.cli import commands
 
     # the two that people and their scripts ask most often need no parser, whose import takes most of the time
@@ -51,3 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from gen3nb.cli.app import run
 
     return run(words)
+
+
+def _secret_in(words: Sequence[str]) -> str | None:
+    """Give the reason to refuse a command line that holds a secret, or None."""
+    if not any("eyJ" in word or "=" in word or ":" in word for word in words):
+        return None
+    from gen3nb.cli.arguments import secret_in
+
+    return secret_in(words)

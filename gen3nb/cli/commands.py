@@ -73,9 +73,21 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
         "Sign in",
         (
             Command(
+                "configure",
+                "configure:configure",
+                "Make a profile, or give one another key; both are tried at the commons before anything is "
+                "written.",
+            ),
+            Command("profiles", "profiles:app", "Profiles: which commons you use, and the key of each."),
+            Command(
                 "auth",
                 "auth:auth",
-                "Show who is signed in, how, until when, and what they may do on each project.",
+                "Show who is signed in, how, until when, and what they may do.",
+            ),
+            Command(
+                "curl",
+                "curl:curl",
+                "Send a request to a commons, signed with your token, and write the answer.",
             ),
         ),
     ),

@@ -21,7 +21,9 @@ def configure(
     endpoint: Endpoint = None,
     use_shepherd: Annotated[
         str | None,
-        typer.Option("--use-shepherd", metavar="BOOL", help="For gen3-client and data-client: true or false."),
+        typer.Option(
+            "--use-shepherd", metavar="BOOL", help="For gen3-client and data-client: true or false."
+        ),
     ] = None,
     min_shepherd_version: Annotated[
         str | None,
@@ -44,8 +46,8 @@ def configure(
 ) -> None:
     """Make a profile, or give one another key; both are tried at the commons before anything is written.
 
-    The file, ~/.gen3/gen3_client_config.ini, is the one of gen3-client and data-client. An existing profile keeps
-    what is not said here.
+    The file, ~/.gen3/gen3_client_config.ini, is the one of gen3-client and data-client. An existing profile
+    keeps what is not said here.
     """
     from gen3nb import profiles
 

@@ -21,7 +21,9 @@ def curl(
     ],
     request: Annotated[
         str | None,
-        typer.Option("--request", "-X", metavar="METHOD", help="By default GET, or POST where there is data."),
+        typer.Option(
+            "--request", "-X", metavar="METHOD", help="By default GET, or POST where there is data."
+        ),
     ] = None,
     data: Annotated[
         str | None,

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from gen3nb.cli.configure import described
+from gen3nb.cli.grammar import Commands
 from gen3nb.cli.output import AsJson, note, show, show_json, show_rows
 from gen3nb.errors import ProfileError
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Profiles: which commons you use, and the key of each.")
+app = Commands("Profiles: which commons you use, and the key of each.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The profile.")]
 _COLUMNS = ("profile", "default", "endpoint", "key until")

@@ -215,7 +215,6 @@ def from_file(path: str | os.PathLike[str], source: str = "") -> Credential:
         problem = f"{name} cannot be read ({error.strerror or type(error).__name__})"
     if problem:
         raise ProfileError(problem, path=str(file))
-    close_to_others(file, "your API key")
     if not content.strip():
         raise ProfileError(f"{name} is empty: {_WANTED}", path=str(file))
     if len(content) > LARGEST_KEY_FILE or b"\0" in content[:1000] or content.startswith(b"%PDF"):
@@ -228,7 +227,11 @@ def from_file(path: str | os.PathLike[str], source: str = "") -> Credential:
         document = hide(json.loads(text))
     if document is ...:
         raise ProfileError(f"{name} is not JSON, so it is no API key file: {_WANTED}", path=str(file))
-    return from_key(document, name)
+    credential = from_key(document, name)
+    close_to_others(
+        file, "your API key"
+    )  # not before it is sure that this is a key file, and not some program
+    return credential
 
 
 def stated_endpoint(credentials: object) -> str:

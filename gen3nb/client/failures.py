@@ -231,7 +231,7 @@ def failure(
         return _denied(rule, facts, needs, user, endpoint)
     if rule.error is RateLimited:
         facts["retry_after"] = retry_after(response)
-    who = SERVICES.get(name, name)
+    who = SERVICES.get(name, name) or "the service"
     where = f" of {endpoint}" if endpoint else ""
     quoted = (
         f' ({who}{where} said, with {response.status_code}: "{said}")'
