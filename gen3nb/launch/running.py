@@ -15,13 +15,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from gen3nb.client.redaction import Secret
 from gen3nb.errors import Gen3Error, Unavailable
 from gen3nb.launch.faults import Faults
 
 if TYPE_CHECKING:
     from gen3nb.commons import Commons
 
-_CONTROL_HEADER = "X-Practice-Secret"
+CONTROL_HEADER = "X-Practice-Secret"
 # a connection as another user keeps the server that it leads to
 _servers: weakref.WeakKeyDictionary[Commons, Sandbox] = weakref.WeakKeyDictionary()
 
@@ -56,7 +57,7 @@ class Sandbox:
         self._temporary = bool(ready["temporary"])
         self._keys = {name: Path(path) for name, path in ready["credentials"].items()}
         self._client = Path(ready["client"])
-        self._secret = secret
+        self.secret = Secret(secret)  # of the control routes
         self._log = log
         self._drain = drain
         # also when the last reference goes, and at the end of this process
@@ -204,7 +205,7 @@ class Sandbox:
         """
         import requests
 
-        headers = {_CONTROL_HEADER: self._secret}
+        headers = {CONTROL_HEADER: self.secret}
         url = f"{self.endpoint}/_control/{route}"
         with requests.Session() as session:
             session.trust_env = False  # no proxy between this machine and itself

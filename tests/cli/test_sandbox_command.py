@@ -7,12 +7,14 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import requests
 
@@ -160,3 +162,77 @@ def test_lab_opens_a_copy_with_a_token_on_this_machine_only(tmp_path: Path) -> N
         assert process.returncode == 0
         with pytest.raises(requests.ConnectionError):
             requests.get(url, timeout=5)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give a home of its own, in which nothing runs afterwards."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    yield tmp_path / "home"
+    run("sandbox", "stop", "--all")
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command, with pipes that it has to let go of."""
+    return subprocess.run(
+        [sys.executable, "-m", "gen3nb.cli", *words], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_in_the_background_until_it_is_stopped(home: Path, tmp_path: Path) -> None:
+    first = run("sandbox", "start", "--background", "--json")
+    assert (first.returncode, first.stderr) == (0, "")
+    one = json.loads(first.stdout)
+    two = json.loads(run("sandbox", "start", str(tmp_path / "kept"), "--background", "--json").stdout)
+    with gen3nb.connect(one["endpoint"], credentials=one["credentials"]["admin"]) as commons:
+        assert commons.whoami().admin
+    notes = list((home / ".local/state/gen3nb/sandboxes").glob("*.json"))
+    assert len(notes) == 2
+    assert {stat.S_IMODE(note.stat().st_mode) for note in notes} == {0o600}
+    secret = json.loads(notes[0].read_text())["secret"]
+    listed = run("sandbox", "status", "--json")
+    assert [entry["endpoint"] for entry in json.loads(listed.stdout)] == [one["endpoint"], two["endpoint"]]
+    assert secret not in listed.stdout + run("sandbox", "status").stdout
+    unclear = run("sandbox", "stop")
+    assert unclear.returncode == 1
+    assert "say which, or --all" in unclear.stderr
+    assert run("sandbox", "stop", "65000").returncode == 1
+    assert run("sandbox", "stop", str(tmp_path / "kept")).returncode == 0
+    assert (tmp_path / "kept" / "graph.sqlite").exists()
+    assert run("sandbox", "stop").returncode == 0
+    assert not Path(one["folder"]).exists()
+    for entry in (one, two):
+        with pytest.raises(requests.ConnectionError):
+            requests.get(entry["endpoint"], timeout=5)
+    assert "No practice commons is running" in run("sandbox", "status").stdout
+
+
+def test_what_cannot_start_in_the_background_says_why(home: Path) -> None:
+    done = run("sandbox", "start", "/etc", "--background")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "holds other files" in done.stderr
+
+
+def test_notes_of_the_killed_are_tidied_away(home: Path) -> None:
+    ready = json.loads(run("sandbox", "start", "--background", "--json").stdout)
+    os.killpg(ready["pid"], signal.SIGKILL)
+    until = time.monotonic() + 30
+    while "No practice commons" not in run("sandbox", "status").stdout:
+        assert time.monotonic() < until
+    assert not list((home / ".local/state/gen3nb/sandboxes").glob("*.json"))
+
+
+def test_a_project_is_cloned_into_a_folder(home: Path, tmp_path: Path, commons: gen3nb.Commons) -> None:
+    project = str(commons.create_project(("TEST", f"clone{os.getpid()}")))
+    frame = pd.DataFrame({"submitter_id": ["e1", "e2"], "projects.code": project.partition("-")[2]})
+    assert frame.gen3.submit("experiment", project=project, commons=commons, progress=False).ok
+    signed = (f"--cred={commons.sandbox.credentials()}", f"--apiendpoint={commons.endpoint}")
+    done = run("sandbox", "clone", str(tmp_path / "copy"), f"--project={project}", *signed, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["records"] == {project: 2}
+    ready = json.loads(run("sandbox", "start", str(tmp_path / "copy"), "--background", "--json").stdout)
+    with gen3nb.connect(ready["endpoint"], credentials=ready["credentials"]["reader"]) as copy:
+        assert sorted(copy.read("experiment", project=project)["submitter_id"]) == ["e1", "e2"]
+    assert requests.get(ready["endpoint"] + "/api/v0/submission/", timeout=30).status_code == 401
+    lost = run("sandbox", "clone", str(tmp_path / "other"), "--project=TEST-nope", *signed)
+    assert lost.returncode == 5

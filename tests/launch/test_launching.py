@@ -177,7 +177,7 @@ def test_a_sandbox_stays_in_its_process(practice):
 
 
 def test_no_secret_is_shown(practice):
-    secrets = [practice.sandbox._secret, json.loads(practice.sandbox.credentials().read_text())["api_key"]]
+    secrets = [practice.sandbox.secret, json.loads(practice.sandbox.credentials().read_text())["api_key"]]
     shown = repr(practice.sandbox) + repr(practice.sandbox.faults) + practice.sandbox.log()
     assert not [secret for secret in secrets if secret in shown]
 
