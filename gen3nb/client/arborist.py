@@ -49,6 +49,42 @@ class Arborist:
             {str(path): list(grants) for path, grants in answer.items()} if isinstance(answer, dict) else {}
         )
 
+    def resources(self, method: str | None = None, *, below: str = "/") -> list[str]:
+        """Give the resources that the user has grants on (``GET /authz/mapping``).
+
+        Parameters
+        ----------
+        method : str, optional
+            Only where this method is granted.
+        below : str
+            Only this resource and those below it.
+        """
+        base = below.rstrip("/")
+        return sorted(
+            path
+            for path, grants in self.mapping().items()
+            if (path == below or path.startswith(base + "/"))
+            and (method is None or any(grant.get("method") in (method, "*") for grant in grants))
+        )
+
+    def mapping_of(self, username: str) -> Grants | None:
+        """Give a user's grants (``GET /authz/mapping``); None for others than oneself.
+
+        A commons tells each user their own grants; those of others it tells inside its cluster only.
+
+        Parameters
+        ----------
+        username : str
+        """
+        auth = self.transport.auth
+        if auth is None or auth.username != username:
+            return None
+        try:
+            return self.mapping()
+        except Gen3Error as error:
+            logger.debug("the grants could not be asked: %s", error)
+            return None
+
     def lacking(self, needs: Needs) -> tuple[str, ...]:
         """Give those of several methods that the user does not have, for the message of a refusal."""
         try:
@@ -59,18 +95,29 @@ class Arborist:
         return tuple(method for method in needs.methods if method not in held) or needs.methods
 
 
-def methods_on(mapping: Grants, resource: str) -> set[str]:
+def methods_on(mapping: Grants, resource: str, service: str | None = None) -> set[str]:
     """Give the methods that grants allow on a resource; ``"*"`` stands for all.
 
-    Methods on records (create, read, update, delete, release) count where the submission and query services
-    are meant, others whichever service is.
+    Parameters
+    ----------
+    mapping : Mapping
+        As :meth:`Arborist.mapping` gives it.
+    resource : str
+        A path; grants on what is above it count.
+    service : str, optional
+        Whose methods. By default methods on records (create, read, update, delete, release) count where the
+        submission and query services are meant, others whichever service is.
     """
     found: set[str] = set()
     for path, grants in mapping.items():
         base = path.rstrip("/")
         if resource == base or resource.startswith(base + "/"):
             for grant in grants:
-                method, service = grant.get("method", ""), grant.get("service", "*")
-                if service in DATA_SERVICES or method not in (*DATA_METHODS, "*"):
+                method, whose = grant.get("method", ""), grant.get("service", "*")
+                if service is not None:
+                    counts = whose in ("*", service)
+                else:
+                    counts = whose in DATA_SERVICES or method not in (*DATA_METHODS, "*")
+                if counts:
                     found.add(method)
     return found

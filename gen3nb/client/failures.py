@@ -5,7 +5,7 @@ from __future__ import annotations
 import email.utils
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import requests
@@ -43,11 +43,15 @@ SERVICES = {
 
 
 class Needs(NamedTuple):
-    """What a request needs: to do what, by which methods, on which resource."""
+    """What a request needs: to do what, by which methods, on which resource.
+
+    ``service`` is named where a method of this name means another thing to other services.
+    """
 
     purpose: str
     resource: str
     methods: tuple[str, ...]
+    service: str = ""
 
 
 class Rule(NamedTuple):
@@ -192,6 +196,7 @@ def failure(
     user: str = "",
     until: float | None = None,
     endpoint: str = "",
+    asking: Callable[[Needs], str] | None = None,
 ) -> Gen3Error:
     """Make the exception for an answer of status 300 and more.
 
@@ -209,6 +214,8 @@ def failure(
         When their token ends, for the message.
     endpoint : str
         The commons.
+    asking : callable, optional
+        Gives how the user can ask for what is missing.
     """
     said, request_id = words_of(response)
     name = service.partition(":")[0]
@@ -228,7 +235,7 @@ def failure(
         "said": said,
     }
     if rule.error is PermissionDenied:
-        return _denied(rule, facts, needs, user, endpoint)
+        return _denied(rule, facts, needs, user, endpoint, asking)
     if rule.error is RateLimited:
         facts["retry_after"] = retry_after(response)
     who = SERVICES.get(name, name) or "the service"
@@ -249,7 +256,12 @@ def failure(
 
 
 def _denied(
-    rule: Rule, facts: dict[str, Any], needs: Needs | None, user: str, endpoint: str
+    rule: Rule,
+    facts: dict[str, Any],
+    needs: Needs | None,
+    user: str,
+    endpoint: str,
+    asking: Callable[[Needs], str] | None,
 ) -> PermissionDenied:
     """Say which method on which resource is missing, and how to ask for it."""
     who = f"user {user!r}" if user else "your account"
@@ -259,9 +271,11 @@ def _denied(
         return PermissionDenied(f"{rule.says}: {who}{said}; {rule.then}", user=user, **facts)
     methods = " and ".join(repr(method) for method in needs.methods)
     kind = "method" if len(needs.methods) == 1 else "methods"
+    of = f" (service {needs.service})" if needs.service else ""
+    how = asking(needs) if asking is not None else ""
     return PermissionDenied(
-        f"to {needs.purpose} you need the {kind} {methods} on {needs.resource}, which {who} lacks"
-        f"{said}; ask the data access contact of {endpoint or 'the commons'} for exactly that",
+        f"to {needs.purpose} you need the {kind} {methods}{of} on {needs.resource}, which {who} lacks"
+        f"{said}; ask the data access contact of {endpoint or 'the commons'} for exactly that{how}",
         method=needs.methods[0],
         methods=needs.methods,
         resource=needs.resource,

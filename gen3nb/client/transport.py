@@ -105,6 +105,8 @@ class Transport:
         self.closed = False
         # set by who knows the user's grants: which of the methods that a request needs are missing
         self.lacking: Callable[[Needs], tuple[str, ...]] | None = None
+        # the same for how the user can ask for them here
+        self.asking: Callable[[Needs], str] | None = None
 
     def __repr__(self) -> str:
         return f"Transport({self.endpoint!r})"
@@ -268,7 +270,15 @@ class Transport:
             needs = needs._replace(methods=self.lacking(needs))
         user = self.auth.username if self.auth is not None else ""
         until = self.auth.expires_at if self.auth is not None else None
-        return failure(answer, service=service, needs=needs, user=user, until=until, endpoint=self.endpoint)
+        return failure(
+            answer,
+            service=service,
+            needs=needs,
+            user=user,
+            until=until,
+            endpoint=self.endpoint,
+            asking=self.asking,
+        )
 
     def _send(
         self,

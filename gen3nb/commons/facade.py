@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from gen3nb.client.arborist import Arborist, methods_on
+from gen3nb.client.failures import Needs
 from gen3nb.client.fence import Fence
 from gen3nb.client.identity import grants_in, identity_of
 from gen3nb.client.indexd import Indexd
@@ -22,9 +24,12 @@ from gen3nb.client.overview import (
 )
 from gen3nb.client.peregrine import Peregrine
 from gen3nb.client.project import ProjectId, ProjectLike
+from gen3nb.client.requestor import Requestor
 from gen3nb.client.sheepdog import Sheepdog
+from gen3nb.client.sower import Sower
 from gen3nb.client.transport import Transport
 from gen3nb.client.workspace import Workspace
+from gen3nb.commons.collaborators import ROLES, Collaborators
 from gen3nb.commons.making_verbs import MakingVerbs
 from gen3nb.commons.reading_verbs import ReadingVerbs
 from gen3nb.commons.registry import forget, remember
@@ -55,8 +60,8 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
         A ``gen3.auth.Gen3Auth``: any class of the gen3 SDK takes it.
     sandbox : Sandbox or None
         The practice commons' controls, where it is one that this process started.
-    fence, indexd, arborist, sheepdog, peregrine, workspace
-        Thin clients of the services.
+    fence, indexd, arborist, sheepdog, peregrine, workspace, requestor
+        Thin clients of the services; one that this commons does not run says so when it is asked.
     """
 
     def __init__(self, auth: Auth, transport: Transport, *, profile: str | None = None) -> None:
@@ -72,10 +77,25 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
         self.sheepdog = Sheepdog(transport)
         self.peregrine = Peregrine(transport)
         self.workspace = Workspace(transport)
+        self.requestor = Requestor(transport)
+        self._roles = dict(ROLES)
+        # what the transport and others hold of this commons must not keep it open
+        asking = weakref.WeakMethod(self._asking)
+        transport.asking = lambda needs: how(needs) if (how := asking()) is not None else ""
         self._dictionary: Dictionary | None = None
         self._projects: list[ProjectId] | None = None
         self._lock = threading.Lock()
         remember(self)
+
+    @property
+    def sower(self) -> Sower:
+        """The job service (``/job``)."""
+        return Sower(self.transport, commons=self)
+
+    @property
+    def collaborators(self) -> Collaborators:
+        """Who works on a project: access requests in one step."""
+        return Collaborators(self.requestor, self.arborist, self.project_id, roles=self._roles)
 
     @property
     def endpoint(self) -> str:
@@ -143,7 +163,7 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
         """
         return access_table(self._grants(), self._known(fresh=True))
 
-    def may(self, method: str, project: ProjectLike) -> bool:
+    def may(self, method: str, project: ProjectLike, *, service: str | None = None) -> bool:
         """Tell whether the user has a method on a project (arborist, ``GET /authz/mapping``).
 
         Parameters
@@ -151,10 +171,23 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
         method : str
             ``"create"``, ``"read"``, ``"update"``, ``"delete"`` …
         project : str, pair or ProjectId
-            Which.
+            Which; or the path of any resource, such as ``"/sower"``.
+        service : str, optional
+            Whose method: ``"requestor"`` for access requests. By default that on records.
         """
-        methods = methods_on(self._grants(), self.project_id(project).resource)
+        path = isinstance(project, str) and project.startswith("/")
+        resource = str(project) if path else self.project_id(project).resource
+        methods = methods_on(self._grants(), resource, service)
         return method in methods or "*" in methods
+
+    def _asking(self, needs: Needs) -> str:
+        """Say how the user can ask for what a request needed, if this commons takes access requests."""
+        if needs.service == "requestor" or not needs.resource.startswith("/") or not self.requestor.there():
+            return ""
+        return (
+            f", or ask by an access request: commons.requestor.create({needs.resource!r}), "
+            f"gen3nb request create --resource {needs.resource}"
+        )
 
     def _grants(self, user: Mapping[str, Any] | None = None) -> dict[str, list[dict[str, str]]]:
         """Give the user's grants, from arborist or from what fence says of them."""

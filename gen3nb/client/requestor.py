@@ -1,0 +1,442 @@
+"""requestor: who asked for access to what, and what became of it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import pandas as pd
+
+from gen3nb.client.access_requests import (
+    USUAL,
+    Texts,
+    granting,
+    ident,
+    policy_of,
+    requests_table,
+    statuses_in,
+    texts,
+)
+from gen3nb.client.failures import Needs
+from gen3nb.client.transport import Transport
+from gen3nb.errors import Conflict, Gen3Error, NotFound, PermissionDenied, ServiceError
+
+__all__ = ["Requestor"]
+
+SERVICE = "requestor"
+_FACTS = ("service", "method", "path", "status", "said")
+_ABOUT = "the resources that it is about"
+_NO_STATUS = "gen3nb asks which statuses there are"
+
+
+class Requestor:
+    """The access request service (``/requestor``).
+
+    A request asks for a policy (roles on resources) for one user, or to take it back. Which statuses it goes
+    through, and which of them grants, is a setting of the commons.
+
+    Parameters
+    ----------
+    transport : Transport
+        To the commons.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self._there: bool | None = None
+
+    def __repr__(self) -> str:
+        return f"Requestor({self.transport.endpoint})"
+
+    # look
+
+    def requests(
+        self,
+        *,
+        mine: bool = False,
+        active: bool = False,
+        revoke: bool = False,
+        username: Texts = None,
+        policy_id: Texts = None,
+        status: Texts = None,
+        resource_id: Texts = None,
+    ) -> pd.DataFrame:
+        """Give requests as a table (``GET /requestor/request``, or ``…/request/user`` for one's own).
+
+        Parameters
+        ----------
+        mine : bool
+            Only those that are for me; by default all that I may read.
+        active : bool
+            Only those that have not ended.
+        revoke : bool
+            Only those that take access back.
+        username, policy_id, status, resource_id : str or iterable of str, optional
+            Only these.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``request_id``, ``username``, ``policy_id``, ``revoke``, ``status``, ``created_time``,
+            ``updated_time`` (UTC), ``resource_id``, ``resource_display_name``; the newest first.
+
+        Raises
+        ------
+        NotFound
+            This commons runs no access request service.
+        """
+        return requests_table(
+            self.rows(
+                mine=mine,
+                active=active,
+                revoke=revoke,
+                username=username,
+                policy_id=policy_id,
+                status=status,
+                resource_id=resource_id,
+            )
+        )
+
+    def rows(
+        self, *, mine: bool = False, active: bool = False, revoke: bool = False, **filters: Texts
+    ) -> list[dict[str, Any]]:
+        """Give what :meth:`requests` gives as plain dicts, the newest first (``GET /requestor/request``)."""
+        pairs = [(name, one) for name, given in filters.items() for one in texts(given)]
+        # the service refuses this one if it has a value, if only an empty one
+        query = "&".join([*(["active"] * active), *([urlencode(pairs)] * bool(pairs))])
+        path = f"/requestor/request{'/user' if mine else ''}{'?' + query if query else ''}"
+        answer = self.transport.json("GET", path, service=SERVICE)
+        if not isinstance(answer, list):
+            raise ServiceError("the access request service gave no list of requests", service=SERVICE)
+        return sorted(
+            (dict(row) for row in answer if isinstance(row, Mapping) and (row.get("revoke") or not revoke)),
+            key=lambda row: str(row.get("created_time") or ""),
+            reverse=True,
+        )
+
+    def request(self, request_id: str) -> dict[str, Any]:
+        """Give one request (``GET /requestor/request/{request_id}``).
+
+        Raises
+        ------
+        NotFound
+            There is none of this id that you may read.
+        """
+        path = f"/requestor/request/{ident(request_id)}"
+        return self._one("GET", path, f"there is no access request {request_id} that you may read")
+
+    def policies(self) -> pd.DataFrame:
+        """Give the policies that requests were made for (``GET /requestor/request``).
+
+        The service has no list of policies: these are those of the requests that you may read.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``policy_id``, and ``requests``: how many there are.
+        """
+        times = Counter(str(row.get("policy_id")) for row in self.rows())
+        return pd.DataFrame(
+            {
+                "policy_id": pd.array(sorted(times), dtype="string"),
+                "requests": pd.array([times[name] for name in sorted(times)], dtype="Int64"),
+            }
+        )
+
+    def asked(self, resource_paths: Iterable[str]) -> dict[str, bool]:
+        """Tell for which resources you have asked already (``POST /requestor/request/user_resource_paths``).
+
+        Parameters
+        ----------
+        resource_paths : iterable of str
+            Such as ``"/programs/P/projects/Q"``.
+        """
+        answer = self.transport.json(
+            "POST",
+            "/requestor/request/user_resource_paths",
+            service=SERVICE,
+            json={"resource_paths": texts(resource_paths)},
+            retry=True,
+        )
+        return {str(path): bool(said) for path, said in dict(answer).items()}
+
+    def there(self) -> bool:
+        """Tell whether this commons runs the service, asked once (``GET /requestor/_status``)."""
+        if self._there is None:
+            try:
+                self.transport.json("GET", "/requestor/_status", service=SERVICE, signed=False)
+                self._there = True
+            except NotFound:
+                self._there = False
+            except Gen3Error:
+                return False
+        return self._there
+
+    # ask
+
+    def create(
+        self,
+        resource_paths: Texts = None,
+        role_ids: Texts = None,
+        *,
+        policy_id: str | None = None,
+        username: str | None = None,
+        status: str | None = None,
+        revoke: bool = False,
+        resource_id: str | None = None,
+        resource_display_name: str | None = None,
+    ) -> dict[str, Any]:
+        """Ask for access (``POST /requestor/request``).
+
+        Asked a second time, the service gives the first request again while that is a draft.
+
+        Parameters
+        ----------
+        resource_paths, role_ids : str or iterable of str, optional
+            Roles on resources; without roles the commons' own choice for readers.
+        policy_id : str, optional
+            A policy, in place of these two.
+        username : str, optional
+            For whom; by default for yourself.
+        status : str, optional
+            The status to give it at once; by default the commons' first one.
+        revoke : bool
+            Ask that access be taken back; by ``policy_id``.
+        resource_id, resource_display_name : str, optional
+            What people shall read in the request.
+
+        Returns
+        -------
+        dict
+            The request: ``request_id``, ``policy_id``, ``status`` …
+
+        Raises
+        ------
+        NotFound
+            No such role or policy, or no such service here.
+        Conflict
+            The same request is open and no draft any more; or, to revoke, the user has no such policy.
+        PermissionDenied
+            You may not create requests there.
+        """
+        paths, roles = texts(resource_paths), texts(role_ids)
+        body = {
+            "username": username,
+            "policy_id": policy_id,
+            "resource_paths": paths or None,
+            "role_ids": roles or None,
+            "resource_id": resource_id,
+            "resource_display_name": resource_display_name,
+        }
+        what = policy_id or " and ".join(paths)
+        resource = " and ".join(paths) or f"the resources of {what}"
+        needs = Needs(f"ask for access to {what}", resource, ("create",), SERVICE)
+        failed: ServiceError | None = None
+        try:
+            made = self.transport.json(
+                "POST",
+                f"/requestor/request{'?revoke' if revoke else ''}",
+                service=SERVICE,
+                json={name: value for name, value in body.items() if value is not None},
+                needs=needs,
+            )
+        except ServiceError as error:
+            failed = error
+        if failed is not None:
+            raise self._explained(failed, paths, policy_id)
+        found = _request(made)
+        if status is not None and found.get("status") != status:
+            # a status that the service does not know would be stored as it is if it came with the request
+            found = self._then(found, status)
+        return found
+
+    def revoke(self, policy_id: str, username: str, *, status: str | None = None) -> dict[str, Any]:
+        """Ask that a policy be taken from a user (``POST /requestor/request?revoke``).
+
+        Raises
+        ------
+        Conflict
+            The user does not have it.
+        """
+        return self.create(policy_id=policy_id, username=username, status=status, revoke=True)
+
+    def _then(self, found: dict[str, Any], status: str) -> dict[str, Any]:
+        """Give a new request its status; if that fails, say that the request is there."""
+        failed: Gen3Error | None = None
+        try:
+            return self.update(str(found["request_id"]), status)
+        except Gen3Error as error:
+            failed = error
+        made = f"the request {found['request_id']} is made, as {found.get('status')}"
+        failed.message = f"{made}, but {failed.message}"
+        failed.args = (failed.message,)
+        failed.facts["request"] = found
+        raise failed
+
+    def _explained(self, error: ServiceError, paths: Sequence[str], policy_id: str | None) -> Gen3Error:
+        """Say in other words what the service refused to create, and what there is instead."""
+        said = str(error.facts.get("said") or "")
+        facts = {name: error.facts.get(name) for name in _FACTS}
+        if re.search(r"roles? .*do(es)? not exist", said):
+            unknown = ", ".join(re.findall(r"'([^']+)'", said)) or "of this name"
+            seen = self._seen_roles(paths)
+            known = f"its requests name {', '.join(seen)}" if seen else "its operators know which it has"
+            return NotFound(f"{self.transport.endpoint} has no role {unknown}; {known}", **facts)
+        if re.search(r"policy .*does not exist", said):
+            near = difflib.get_close_matches(policy_id or "", self._seen_policies(), n=3)
+            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            return NotFound(f"{self.transport.endpoint} has no policy {policy_id!r}{hint}", **facts)
+        if "does not have access to policy" in said:
+            return Conflict(f"there is nothing to take back: {said}", not_held=True, **facts)
+        return error
+
+    def _seen_policies(self) -> list[str]:
+        try:
+            return sorted({str(row.get("policy_id")) for row in self.rows()})
+        except Gen3Error:  # the refusal is what matters
+            return []
+
+    def _seen_roles(self, paths: Sequence[str]) -> list[str]:
+        """Give the roles that the ids of policies for the same or similar resources end in."""
+        heads = [policy_of(path, "") for path in paths]
+        policies = self._seen_policies()
+        found = {one[len(head) :] for one in policies for head in heads if one.startswith(head)}
+        found |= {match[1] for one in policies if (match := re.search(r"\.[^._]+_(.+)$", one))}
+        return sorted(found - {""})
+
+    # decide
+
+    def update(self, request_id: str, status: str) -> dict[str, Any]:
+        """Give a request another status (``PUT /requestor/request/{request_id}``).
+
+        Parameters
+        ----------
+        request_id : str
+        status : str
+            One of the commons' own.
+
+        Raises
+        ------
+        NotFound
+            No such request.
+        PermissionDenied
+            You may not decide on it.
+        ServiceError
+            No such status; ``statuses`` holds those that there are.
+        """
+        path = f"/requestor/request/{ident(request_id)}"
+        failed: ServiceError | None = None
+        needs = Needs(f"set the request {request_id} to {status}", _ABOUT, ("update",), SERVICE)
+        try:
+            return self._one(
+                "PUT",
+                path,
+                f"there is no access request {request_id}",
+                json={"status": status},
+                needs=needs,
+            )
+        except ServiceError as error:
+            failed = error
+        statuses = statuses_in(failed)
+        if statuses:
+            near = difflib.get_close_matches(status.upper(), statuses, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ServiceError(
+                f"the access requests of {self.transport.endpoint} have no status {status!r}, "
+                f"but {', '.join(statuses)}{hint}",
+                statuses=statuses,
+                **{name: failed.facts.get(name) for name in _FACTS},
+            )
+        raise failed
+
+    def statuses(self, request_id: str) -> list[str]:
+        """Give the statuses that a request can have (``PUT /requestor/request/{request_id}``).
+
+        There is no route for it: the service names them when it is asked for one that it cannot have. The
+        request stays as it is.
+
+        Parameters
+        ----------
+        request_id : str
+            Any request that you may decide on.
+        """
+        try:
+            self.update(request_id, _NO_STATUS)
+        except (NotFound, PermissionDenied):
+            raise
+        except ServiceError as error:
+            found = error.facts.get("statuses")
+            if found:
+                return list(found)
+            raise
+        return []
+
+    def approve(self, request_id: str, *, status: str | None = None) -> dict[str, Any]:
+        """Give a request the status that grants (``PUT /requestor/request/{request_id}``).
+
+        Parameters
+        ----------
+        request_id : str
+        status : str, optional
+            Which status grants here. By default SIGNED, as the service has it out of the box; where the
+            commons has no such status, the one in which its other requests have ended well.
+
+        Raises
+        ------
+        ServiceError
+            It cannot be told which status grants; the message has those that there are.
+        NotFound, PermissionDenied
+            As for :meth:`update`.
+        """
+        statuses: Sequence[str] = ()
+        try:
+            return self.update(request_id, status or USUAL)
+        except ServiceError as error:
+            statuses = error.facts.get("statuses") or ()
+            if status is not None or not statuses:
+                raise
+        candidates = granting(statuses, self.rows(), self.rows(active=True))
+        if len(candidates) != 1:
+            raise ServiceError(
+                f"which status grants access is a setting that {self.transport.endpoint} does not tell: "
+                f"name it (status=…). It has {', '.join(statuses)}",
+                service=SERVICE,
+                statuses=list(statuses),
+            )
+        return self.update(request_id, candidates[0])
+
+    def delete(self, request_id: str) -> None:
+        """Delete a request (``DELETE /requestor/request/{request_id}``). Access that it gave stays.
+
+        Raises
+        ------
+        NotFound
+            No such request.
+        PermissionDenied
+            You may not delete it.
+        """
+        needs = Needs(f"delete the request {request_id}", _ABOUT, ("delete",), SERVICE)
+        path = f"/requestor/request/{ident(request_id)}"
+        words = f"there is no access request {request_id}"
+        self._one("DELETE", path, words, needs=needs)
+
+    def _one(self, method: str, path: str, missing: str, **options: Any) -> dict[str, Any]:
+        """Ask about one request; say in words if there is none."""
+        facts: dict[str, Any] = {}
+        try:
+            return _request(self.transport.json(method, path, service=SERVICE, **options))
+        except NotFound as error:
+            if error.facts.get("absent"):
+                raise
+            facts = {name: error.facts.get(name) for name in _FACTS}
+        raise NotFound(missing, **facts)
+
+
+def _request(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, Mapping) or not answer.get("request_id"):
+        raise ServiceError("the access request service did not give the request back", service=SERVICE)
+    return dict(answer)
