@@ -92,6 +92,21 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
         ),
     ),
     (
+        "Access and jobs",
+        (
+            Command(
+                "collaborator",
+                "collaborator:app",
+                "Who works on a project: give people access, and take it back, by access requests.",
+                also=("collaborators",),
+            ),
+            Command("request", "request:app", "Access requests: ask for access, see what became of it."),
+            Command(
+                "job", "job:app", "Jobs that run in the commons itself, such as exports.", also=("jobs",)
+            ),
+        ),
+    ),
+    (
         "Data",
         (
             Command(
