@@ -38,6 +38,8 @@ class Command:
         Other spellings that work.
     hidden : bool
         Not listed: kept for old scripts.
+    loose : bool
+        Takes any words and options after its name.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Command:
     help: str
     also: tuple[str, ...] = ()
     hidden: bool = False
+    loose: bool = False
 
     def load(self) -> Any:
         """Import the module, and give the function or the group."""
@@ -110,10 +113,72 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
         "Data",
         (
             Command(
+                "read",
+                "read:read",
+                "Read all records of a node, typed by the dictionary, into a file or a table.",
+            ),
+            Command("query", "read:query", "Run any GraphQL query and write its data as JSON."),
+            Command("counts", "read:counts", "Count the records of every node, by project."),
+            Command("programs", "read:programs", "List the programs."),
+            Command("projects", "read:projects", "List the projects."),
+            Command(
+                "validate",
+                "submit:validate",
+                "Check records against the dictionary; nothing is sent.",
+            ),
+            Command(
+                "diff", "submit:diff", "Show what a submission would change, cell by cell; nothing is sent."
+            ),
+            Command(
+                "submit",
+                "submit:submit",
+                "Submit files of records in link order; only what is new or changed is sent, and looked up "
+                "afterwards.",
+            ),
+            Command(
+                "delete",
+                "submit:delete",
+                "Delete the records that files name, children first, after showing what would go.",
+            ),
+            Command(
+                "export",
+                "backup:export",
+                "Write the records of a project, a file for each node, with counts and checksums.",
+            ),
+            Command(
+                "snapshot",
+                "backup:snapshot",
+                "Back up all records of a project with its dictionary, whole or not at all.",
+            ),
+            Command(
+                "restore",
+                "backup:restore",
+                "Submit a snapshot to its project or another; checksums are compared first.",
+            ),
+            Command(
                 "dictionary",
                 "dictionary:app",
                 "The data dictionary of a commons: its nodes, their properties and links.",
             ),
+        ),
+    ),
+    (
+        "Files",
+        (
+            *(
+                Command(name, "files:no_files", "This version moves no files yet.", hidden=True, loose=True)
+                for name in (
+                    "upload",
+                    "upload-single",
+                    "upload-multiple",
+                    "upload-multipart",
+                    "retry-upload",
+                    "download",
+                    "download-single",
+                    "download-multiple",
+                )
+            ),
+            Command("generate-tsv", "files:generate_tsv", "Do nothing.", hidden=True, loose=True),
         ),
     ),
     (
@@ -161,10 +226,12 @@ def overview() -> str:
     parts = ["Usage: gen3nb [OPTIONS] COMMAND [ARGS]...\n", *_wrapped(INTRODUCTION, width), ""]
     column = max(len(entry.name) for _, entries in SECTIONS for entry in entries) + 4
     for title, entries in SECTIONS:
+        shown = [entry for entry in entries if not entry.hidden]
+        if not shown:
+            continue
         parts.append(f"{title}:")
-        for entry in entries:
-            if not entry.hidden:
-                parts += _item(entry.name, entry.help, column, width)
+        for entry in shown:
+            parts += _item(entry.name, entry.help, column, width)
         parts.append("")
     parts.append("Options:")
     column = max(len(option) for option, _ in OPTIONS) + 4

@@ -177,7 +177,8 @@ class Root(Group):
             group.name, group.hidden = entry.name, entry.hidden
             return group
         alone = Commands()
-        alone.command(entry.name, hidden=entry.hidden)(found)
+        loose = {"allow_extra_args": True, "ignore_unknown_options": True} if entry.loose else {}
+        alone.command(entry.name, hidden=entry.hidden, context_settings=loose or None)(found)
         return get_command(alone)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

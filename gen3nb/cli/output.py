@@ -102,7 +102,10 @@ def show_frame(frame: pd.DataFrame, *, as_json: bool = False) -> None:
 def _cell(value: Any) -> str:
     if value is True or value is False:
         return "yes" if value else "no"
-    if value is None or value != value:
+    # pandas is not loaded here for the sake of its missing values
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return ""
+    if isinstance(value, float) and value != value:
         return ""
     return f"{value:,}" if isinstance(value, int) else safe(str(value))
 

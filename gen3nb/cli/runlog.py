@@ -1,0 +1,80 @@
+"""The log of a command that nobody watches: one JSON object a line, without any value of a cell."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gen3nb.cli.progress import progress
+from gen3nb.client.redaction import redact
+from gen3nb.errors import Gen3Error
+
+if TYPE_CHECKING:
+    from gen3nb.frames.progress import Progress
+
+__all__ = ["RunLog"]
+
+EVERY = 60.0  # seconds between two lines of progress
+
+
+class RunLog:
+    """Appends to a file, if one is named, what a command does.
+
+    Parameters
+    ----------
+    path : Path or None
+        Made if it is not there; earlier runs stay in it.
+
+    Raises
+    ------
+    Gen3Error
+        It cannot be written: found before anything is done.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path.expanduser() if path is not None else None
+        self._last = 0.0
+        self._started = time.monotonic()
+
+    def write(self, event: str, **facts: Any) -> None:
+        """Append one event."""
+        if self._path is None:
+            return
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        line = {
+            "time": moment,
+            "event": event,
+            **facts,
+            "seconds": round(time.monotonic() - self._started, 1),
+        }
+        problem = ""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(redact(json.dumps(line, ensure_ascii=False, default=str)) + "\n")
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+        if problem:
+            raise Gen3Error(f"the log {self._path} cannot be written: {problem}")
+
+    def failed(self, error: BaseException) -> None:
+        """Append how the command ended, where it was by an error."""
+        self.write("failed", error=type(error).__name__, message=str(error))
+
+    def progress(self) -> Progress:
+        """Give what long work reports to: what a command shows, and now and then a line of this log."""
+        shown = progress()
+        if self._path is None:
+            return shown
+
+        def tell(done: int, total: int | None, label: str) -> None:
+            if callable(shown):
+                shown(done, total, label)
+            now = time.monotonic()
+            if now - self._last >= EVERY:
+                self._last = now
+                self.write("progress", done=done, total=total, doing=label)
+
+        return tell

@@ -1,0 +1,262 @@
+"""``gen3nb validate``, ``diff``, ``submit`` and ``delete``: files of records into a commons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from gen3nb.cli.output import AsJson, confirmed, note, show, show_frame, show_json
+from gen3nb.cli.progress import progress
+from gen3nb.cli.runlog import RunLog
+from gen3nb.cli.target import Credentials, Endpoint, Profile, connected
+from gen3nb.errors import Gen3Error, SubmissionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gen3nb.frames.reports import ValidationReport
+    from gen3nb.frames.submission import SubmissionReport
+
+__all__ = ["delete", "diff", "submit", "validate"]
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE|FOLDER...", help="TSV, CSV, XLSX or Parquet, named after their nodes."),
+]
+Node = Annotated[
+    str | None, typer.Option("--node", metavar="NODE", help="Of all records, if files do not tell.")
+]
+Where = Annotated[str, typer.Option("--project", metavar="PROGRAM-PROJECT", help="Where the records belong.")]
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE.xlsx", help="The rows again, bad cells coloured and commented."),
+]
+Missing = Annotated[Literal["keep", "clear"], typer.Option(help="What an empty cell does to a stored value.")]
+Privacy = Annotated[
+    bool, typer.Option("--privacy/--no-privacy", help="Note columns that look like names, birth dates, …")
+]
+
+
+def validate(
+    files: Files,
+    project: Annotated[
+        str | None, typer.Option("--project", metavar="PROGRAM-PROJECT", help="Where they will belong.")
+    ] = None,
+    node: Node = None,
+    report: Report = None,
+    privacy: Privacy = True,
+    profile: Profile = None,
+    endpoint: Endpoint = None,
+    cred: Credentials = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check records against the dictionary; nothing is sent. The exit code is 1 if there are problems."""
+    from gen3nb.frames.files import read_files
+
+    with connected(profile, endpoint, cred) as commons:
+        frames = read_files(files, commons.dictionary, node)
+        reports = {
+            name: commons.validate(
+                frame,
+                name,
+                project=project,
+                others=_others(frames, name),
+                privacy=privacy,
+                progress=progress(),
+            )
+            for name, frame in frames.items()
+        }
+    _write_report(reports, report)
+    _show_problems(reports, as_json=as_json)
+    if not all(one.ok for one in reports.values()):
+        raise typer.Exit(1)
+
+
+def diff(
+    files: Files,
+    project: Where,
+    node: Node = None,
+    missing: Missing = "keep",
+    profile: Profile = None,
+    endpoint: Endpoint = None,
+    cred: Credentials = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a submission would change, cell by cell; nothing is sent."""
+    from gen3nb.frames.files import read_files
+
+    told: dict[str, Any] = {}
+    with connected(profile, endpoint, cred) as commons:
+        for name, frame in read_files(files, commons.dictionary, node).items():
+            found = commons.diff(frame, name, project=project, missing=missing, progress=progress())
+            if as_json:
+                cells = found.to_frame().astype(object).where(lambda table: table.notna(), None)
+                told[name] = {"counts": found.counts, "cells": cells.to_dict("records"), "notes": found.notes}
+                continue
+            show(str(found))
+            if len(found.to_frame()):
+                show_frame(found.to_frame())
+            for text in found.notes:
+                note(text)
+    if as_json:
+        show_json(told)
+
+
+def submit(
+    files: Files,
+    project: Where,
+    node: Node = None,
+    report: Report = None,
+    log: Annotated[
+        Path | None,
+        typer.Option("--log", metavar="FILE", help="Append what is done: JSON, one event a line."),
+    ] = None,
+    missing: Missing = "keep",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and compare only; send nothing.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Send nothing unless every row is right.")] = False,
+    verify: Annotated[
+        Literal["keys", "values"],
+        typer.Option(help="Look up afterwards that records are there, or every value."),
+    ] = "keys",
+    privacy: Privacy = True,
+    profile: Profile = None,
+    endpoint: Endpoint = None,
+    cred: Credentials = None,
+    as_json: AsJson = False,
+) -> None:
+    """Submit files of records in link order; only what is new or changed is sent, and looked up afterwards.
+
+    The exit code is 0 only if every row is stored as its file says. The same command again sends nothing
+    twice, and finishes what was left.
+    """
+    from gen3nb.frames.files import read_files
+
+    events = RunLog(log)
+    try:
+        with connected(profile, endpoint, cred) as commons:
+            frames = read_files(files, commons.dictionary, node)
+            rows = {name: len(frame) for name, frame in frames.items()}
+            events.write("start", endpoint=commons.endpoint, project=project, rows=rows, dry_run=dry_run)
+            note(f"Submitting {sum(rows.values()):,} rows to {project} at {commons.endpoint}")
+            done = commons.submit(
+                frames,
+                project=project,
+                missing=missing,
+                dry_run=dry_run,
+                strict=strict,
+                verify=verify,
+                privacy=privacy,
+                progress=events.progress(),
+            )
+    except SubmissionError as error:
+        events.failed(error)
+        held = error.facts.get("report")
+        if held is not None:
+            _write_report(held.validation, report)
+        raise
+    except (Gen3Error, KeyboardInterrupt) as error:
+        events.failed(error)
+        raise
+    _write_report(done.validation, report)
+    events.write("end", ok=done.ok, report=str(report) if report else None, **done.counts)
+    show_submission(done, as_json=as_json)
+    if not done.ok:
+        raise typer.Exit(1)
+
+
+def delete(
+    files: Files,
+    project: Where,
+    node: Node = None,
+    with_children: Annotated[
+        bool, typer.Option("--with-children", help="Delete all that hangs on the records too.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    profile: Profile = None,
+    endpoint: Endpoint = None,
+    cred: Credentials = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete the records that files name, children first, after showing what would go."""
+    from gen3nb.frames.files import read_files
+
+    with connected(profile, endpoint, cred) as commons:
+        frames = read_files(files, commons.dictionary, node)
+        options: dict[str, Any] = {"project": project, "with_children": with_children, "progress": progress()}
+        report = commons.delete(frames, dry_run=True, **options)
+        if not dry_run:
+            note(f"{project} at {commons.endpoint}: {report}")
+            if not yes and not confirmed("Delete these records?", instead="--yes"):
+                note("Nothing was deleted.")
+                raise typer.Exit(1)
+            report = commons.delete(frames, **options)
+    show_frame(report.to_frame(), as_json=as_json)
+    if not as_json:
+        show(f"\n{str(report)[:1].upper()}{str(report)[1:]}.")
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _others(frames: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {other: frame for other, frame in frames.items() if other != name}
+
+
+def _write_report(reports: Mapping[str, ValidationReport], path: Path | None) -> None:
+    """Write the rows again with their problems, all nodes in one workbook."""
+    if path is None or not reports:
+        return
+    first, *others = reports.values()
+    first.to_excel(path, others=others)
+    note(f"The rows with their problems: {path}")
+
+
+def _show_problems(reports: Mapping[str, ValidationReport], *, as_json: bool) -> None:
+    if as_json:
+        show_json(
+            {
+                name: {
+                    "ok": one.ok,
+                    "problems": one.to_frame()
+                    .astype(object)
+                    .where(lambda t: t.notna(), None)
+                    .to_dict("records"),
+                    "notes": one.notes,
+                }
+                for name, one in reports.items()
+            }
+        )
+        return
+    for name, one in reports.items():
+        if len(one.problems):
+            show_frame(one.summary.drop(columns=["first_row"]).assign(node=name))
+        for text in one.notes:
+            note(f"{name}: {text}")
+    for one in reports.values():
+        show(f"{str(one)[:1].upper()}{str(one)[1:]}.")
+
+
+def show_submission(done: SubmissionReport, *, as_json: bool) -> None:
+    table = done.to_frame()
+    left = table[table["status"].isin(["rejected", "not sent", "unknown"])]
+    if as_json:
+        rows = left.astype(object).where(lambda held: held.notna(), None).to_dict("records")
+        show_json(
+            {
+                "ok": done.ok,
+                "endpoint": done.endpoint,
+                "project": done.project,
+                "dry_run": done.dry_run,
+                **done.counts,
+                "left": rows,
+                "notes": done.notes,
+            }
+        )
+        return
+    if len(left):
+        show_frame(left.drop(columns=["id"]))
+    for text in done.notes:
+        note(text)
+    show(f"{str(done)[:1].upper()}{str(done)[1:]}.")
