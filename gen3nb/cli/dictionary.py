@@ -160,6 +160,23 @@ def template(
     _write(_dictionary(source, profile, endpoint, cred).template(node, "tsv"), output)
 
 
+@app.command()
+def workbook(
+    output: Annotated[Path, typer.Argument(metavar="FILE.xlsx", help="Where the form goes.")],
+    nodes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NODE", help="Only these; by default all that are submitted."),
+    ] = None,
+    source: Source = None,
+    profile: Profile = None,
+    endpoint: Endpoint = None,
+    cred: Credentials = None,
+) -> None:
+    """Write a workbook to be filled in: a sheet for each node, with drop-downs and notes."""
+    written = _dictionary(source, profile, endpoint, cred).workbook(output, nodes or None)
+    note(f"Written: {written}")
+
+
 def _write(text: str, output: Path | None) -> None:
     """Write a text as it stands, line ends included."""
     if output is None:

@@ -116,12 +116,12 @@ def test_a_key_of_another_commons_is_refused_before_any_request(commons, capsys)
 
 def test_auth(commons, project: str, capsys: pytest.CaptureFixture[str]) -> None:
     key = str(commons.sandbox.credentials("reader"))
-    assert main(["auth", "--cred", key]) == 0
+    assert main(["auth", "--cred", key, "--all"]) == 0
     shown = capsys.readouterr().out
     assert "reader" in shown
     assert commons.endpoint in shown
     assert project.partition("-")[2] in shown
-    assert main(["auth", "--cred", key, "--json"]) == 0
+    assert main(["auth", "--cred", key, "--all", "--json"]) == 0
     said = capsys.readouterr().out
     me = json.loads(said)
     assert me["username"].startswith("reader")

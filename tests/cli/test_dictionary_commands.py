@@ -95,3 +95,14 @@ def test_what_is_wrong_is_said_in_one_message(
     assert said.out == ""
     assert said.err.startswith("Error: ")
     assert message in said.err
+
+
+def test_a_workbook_to_fill_in(tmp_path, capsys) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    target = tmp_path / "form.xlsx"
+    assert (
+        main(["dictionary", "workbook", str(target), "case", "demographic", "--dictionary", "default"]) == 0
+    )
+    assert "Written" in capsys.readouterr().err
+    assert {"case", "demographic"} <= set(openpyxl.load_workbook(target).sheetnames)
+    assert main(["dictionary", "workbook", str(target), "kase", "--dictionary", "default"]) == 5
