@@ -21,5 +21,7 @@ $bin/python -m pytest tests -n 2 --dist loadfile -q -p no:cacheprovider --cov --
 step "pytest tests/frames with pandas 2.2 and the lowest versions that gen3nb declares"
 .venvs/lowest/bin/python -m pytest tests/frames -n 2 --dist loadfile -q -p no:cacheprovider
 rm -f .coverage.*
+step "pip over an older JupyterLab, as in a workspace: nothing of Jupyter or pandas changes, and it works"
+scripts/workspace.sh
 step "nbval: the notebooks, top to bottom"
 $bin/python -m pytest -p tests.conftest --nbval-lax --nbval-current-env --nbval-cell-timeout=240 notebooks -q -p no:cacheprovider

@@ -22,6 +22,7 @@ from gen3nb.client.private_files import write
 from gen3nb.client.redaction import Secret
 from gen3nb.errors import Gen3Error
 from gen3nb.launch.running import CONTROL_HEADER
+from gen3nb.launch.starting import child_environment
 
 if TYPE_CHECKING:
     from gen3nb.launch.running import Sandbox
@@ -165,15 +166,13 @@ def start_in_background(
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    home = str(Path(__file__).resolve().parent.parent.parent)
-    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "gen3nb.launch.keeper"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": path},
+        env=child_environment(),
         **apart,
     )
     answer = _asked(process, settings)

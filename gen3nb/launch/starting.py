@@ -195,10 +195,7 @@ def _spawn() -> subprocess.Popen[str]:
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    # -P and the folder of this package: the server is the gen3nb that started it, wherever we stand
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
-    home = str(Path(__file__).resolve().parent.parent.parent)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+    environment = {**child_environment(), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "gen3nb.embedded"],
         stdin=subprocess.PIPE,
@@ -209,6 +206,19 @@ def _spawn() -> subprocess.Popen[str]:
         env=environment,
         **apart,
     )
+
+
+def child_environment() -> dict[str, str]:
+    """Give the environment of a process that is to run the gen3nb that started it (with ``-P``).
+
+    An installed gen3nb is found as it is. Its folder must not be named in ``PYTHONPATH``: that stands before
+    the standard library, and packages there may bear names out of it (``asyncio``, which the SDK brings).
+    """
+    home = Path(__file__).resolve().parent.parent.parent
+    if home.name in ("site-packages", "dist-packages"):
+        return dict(os.environ)
+    path = os.pathsep.join(filter(None, (str(home), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path}
 
 
 def _drain(process: subprocess.Popen[str], log: deque[str]) -> None:
