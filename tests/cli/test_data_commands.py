@@ -230,3 +230,14 @@ def test_who_may_not_and_what_cannot_be_written(commons, project, march, tmp_pat
 def test_generate_tsv_does_nothing(capsys):
     assert main(["generate-tsv", "--anything"]) == 0
     assert "does nothing any more" in capsys.readouterr().err
+
+
+def test_what_a_commons_holds_moves_no_cursor(commons, project, signed, capsys):
+    evil = "c\x1b]0;owned\x07\x1b[2J"
+    frame = pd.DataFrame({"submitter_id": [evil], "experiments.submitter_id": ["exp"]})
+    assert frame.gen3.submit("case", project=project, commons=commons, progress=False).ok
+    for words in (["--json"], []):
+        assert main(["read", "case", f"--project={project}", *signed, *words]) == 0
+        shown = capsys.readouterr().out
+        assert "\x1b" not in shown
+        assert "\x07" not in shown
