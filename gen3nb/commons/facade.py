@@ -89,12 +89,12 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
 
     @property
     def sower(self) -> Sower:
-        """The job service (``/job``)."""
+        """The job service: starts jobs, lists them (sower, ``POST /job/dispatch``, ``GET /job/list``)."""
         return Sower(self.transport, commons=self)
 
     @property
     def collaborators(self) -> Collaborators:
-        """Who works on a project: access requests in one step."""
+        """Who works on a project: access requests in one step (requestor, ``POST /requestor/request``)."""
         return Collaborators(self.requestor, self.arborist, self.project_id, roles=self._roles)
 
     @property
