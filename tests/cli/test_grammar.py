@@ -1,0 +1,146 @@
+"""What every command line has in common: the Go clients' booleans, the profile anywhere, streams, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gen3nb.cli import commands, main
+
+if TYPE_CHECKING:
+    from gen3nb import Commons
+
+
+@pytest.fixture
+def signed(commons: Commons) -> list[str]:
+    return [f"--cred={commons.sandbox.credentials('reader')}", f"--apiendpoint={commons.endpoint}"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "is_json"),
+    [
+        ("--json", True),
+        ("--json=true", True),
+        ("--json=1", True),
+        ("--json=T", True),
+        ("--json=false", False),
+        ("--json=0", False),
+        ("--json=f", False),
+    ],
+)
+def test_booleans_as_the_go_clients_take_them(signed, capsys, flag, is_json):
+    assert main(["auth", *signed, flag]) == 0
+    assert (capsys.readouterr().out[0] == "{") is is_json
+
+
+def test_the_last_of_two_counts_and_nonsense_is_refused(signed, capsys):
+    assert main(["auth", *signed, "--json", "--json=false"]) == 0
+    assert capsys.readouterr().out[0] != "{"
+    assert main(["auth", *signed, "--json=maybe"]) == 2
+    assert "neither true nor false" in capsys.readouterr().err
+
+
+def test_the_profile_before_after_and_from_the_environment(commons, signed, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("one", "two"):
+        assert main(["configure", f"--profile={name}", *signed]) == 0
+    capsys.readouterr()
+    for words in (["--profile", "two", "auth"], ["auth", "--profile=two"], ["auth", "-p", "two"]):
+        assert main([*words, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["profile"] == "two"
+    monkeypatch.setenv("GEN3NB_PROFILE", "one")
+    assert main(["auth", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["profile"] == "one"
+    assert main(["auth", "--json", "--profile=two"]) == 0
+    assert json.loads(capsys.readouterr().out)["profile"] == "two"
+
+
+def test_misspelt_commands_and_options_name_the_nearest(capsys):
+    for words, near in ((["auht"], "auth"), (["dictionary", "shwo"], "show"), (["auth", "--jsn"], "--json")):
+        assert main(words) == 2
+        assert near in capsys.readouterr().err
+
+
+def test_help_in_every_way(capsys):
+    overviews = []
+    for words in ([], ["--help"], ["-h"], ["help"]):
+        assert main(words) == 0
+        overviews.append(capsys.readouterr().out)
+    assert len(set(overviews)) == 1
+    assert main(["help", "auth"]) == 0
+    assert "Usage: gen3nb auth" in capsys.readouterr().out
+
+
+def test_every_command_is_there_and_says_what_its_line_says(capsys):
+    for _, entries in commands.SECTIONS:
+        for entry in entries:
+            for name in (entry.name, *entry.also):
+                assert main([name, "--help"]) == 0
+                shown = " ".join(capsys.readouterr().out.split())
+                if not entry.hidden:
+                    assert entry.help.rstrip(".") in shown, name
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_completion(shell, capsys):
+    assert main(["completion", shell]) == 0
+    assert "gen3nb" in capsys.readouterr().out
+
+
+def test_words_are_completed():
+    environment = {
+        **os.environ,
+        "_GEN3NB_COMPLETE": "complete_bash",
+        "COMP_WORDS": "gen3nb dic",
+        "COMP_CWORD": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "from gen3nb.cli import main; main()"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.split() == ["dictionary"]
+
+
+def test_a_reader_that_goes_away_is_no_error(signed):
+    words = [sys.executable, "-m", "gen3nb.cli", "dictionary", "ls", "--dictionary=default"]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" | head -1; exit 0', "sh", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+def test_verbose_says_each_request_and_no_secret(commons, signed, capsys):
+    assert main(["--verbose", "auth", *signed]) == 0
+    told = capsys.readouterr()
+    assert "GET /user/user" in told.err
+    key = json.loads(Path(str(commons.sandbox.credentials("reader"))).read_text())["api_key"]
+    assert key not in told.err + told.out
+    assert "eyJ" not in told.err + told.out
+
+
+def test_a_failure_that_should_not_be_is_one_sentence(monkeypatch, capsys):
+    def broken(*words: object) -> None:
+        raise RuntimeError("oops")
+
+    monkeypatch.setattr("gen3nb.dictionary.Dictionary.default", broken)
+    assert main(["dictionary", "ls", "--dictionary=default"]) == 1
+    told = capsys.readouterr().err
+    assert "Something went wrong that should not: RuntimeError: oops" in told
+    assert "Traceback" not in told
+    assert main(["dictionary", "ls", "--dictionary=default", "--verbose"]) == 1
+    assert "Traceback" in capsys.readouterr().err
