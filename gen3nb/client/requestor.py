@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,14 +15,14 @@ from gen3nb.client.access_requests import (
     Texts,
     granting,
     ident,
-    policy_of,
     requests_table,
     statuses_in,
     texts,
 )
 from gen3nb.client.failures import Needs
+from gen3nb.client.refusals import explained
 from gen3nb.client.transport import Transport
-from gen3nb.errors import Conflict, Gen3Error, NotFound, PermissionDenied, ServiceError
+from gen3nb.errors import Gen3Error, NotFound, PermissionDenied, ServiceError
 
 __all__ = ["Requestor"]
 
@@ -247,7 +246,7 @@ class Requestor:
         except ServiceError as error:
             failed = error
         if failed is not None:
-            raise self._explained(failed, paths, policy_id)
+            raise explained(failed, self.transport.endpoint, self.rows, paths, policy_id)
         found = _request(made)
         if status is not None and found.get("status") != status:
             # a status that the service does not know would be stored as it is if it came with the request
@@ -276,37 +275,6 @@ class Requestor:
         failed.args = (failed.message,)
         failed.facts["request"] = found
         raise failed
-
-    def _explained(self, error: ServiceError, paths: Sequence[str], policy_id: str | None) -> Gen3Error:
-        """Say in other words what the service refused to create, and what there is instead."""
-        said = str(error.facts.get("said") or "")
-        facts = {name: error.facts.get(name) for name in _FACTS}
-        if re.search(r"roles? .*do(es)? not exist", said):
-            unknown = ", ".join(re.findall(r"'([^']+)'", said)) or "of this name"
-            seen = self._seen_roles(paths)
-            known = f"its requests name {', '.join(seen)}" if seen else "its operators know which it has"
-            return NotFound(f"{self.transport.endpoint} has no role {unknown}; {known}", **facts)
-        if re.search(r"policy .*does not exist", said):
-            near = difflib.get_close_matches(policy_id or "", self._seen_policies(), n=3)
-            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-            return NotFound(f"{self.transport.endpoint} has no policy {policy_id!r}{hint}", **facts)
-        if "does not have access to policy" in said:
-            return Conflict(f"there is nothing to take back: {said}", not_held=True, **facts)
-        return error
-
-    def _seen_policies(self) -> list[str]:
-        try:
-            return sorted({str(row.get("policy_id")) for row in self.rows()})
-        except Gen3Error:  # the refusal is what matters
-            return []
-
-    def _seen_roles(self, paths: Sequence[str]) -> list[str]:
-        """Give the roles that the ids of policies for the same or similar resources end in."""
-        heads = [policy_of(path, "") for path in paths]
-        policies = self._seen_policies()
-        found = {one[len(head) :] for one in policies for head in heads if one.startswith(head)}
-        found |= {match[1] for one in policies if (match := re.search(r"\.[^._]+_(.+)$", one))}
-        return sorted(found - {""})
 
     # decide
 

@@ -37,13 +37,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .fault import Fault
 from .storage_faults import KINDS as OF_STORAGE
 from .web import PROXY_PAGE, internal_error
 
@@ -68,33 +68,6 @@ _SUBMISSION = re.compile(r"/(?:api/)?(?:v0/)?submission/[^/_][^/]*/[^/_][^/]*/?"
 
 class UnknownFault(ValueError):
     """There is no such fault, or it lacks something."""
-
-
-@dataclass
-class Fault:
-    """One thing that goes wrong."""
-
-    kind: str
-    path: str = "*"
-    method: str = "*"
-    times: int | None = None
-    after: int = 0
-    seconds: float | None = None
-    retry_after: str | None = "1"
-    id: int = 0
-    struck: int = 0
-
-    def takes(self, method: str, path: str) -> bool:
-        """Say whether the fault strikes this request, and count it."""
-        if self.times is not None and self.struck >= self.times:
-            return False
-        if self.method not in ("*", method) or not fnmatchcase(path, self.path):
-            return False
-        if self.after > 0:
-            self.after -= 1
-            return False
-        self.struck += 1
-        return True
 
 
 @dataclass

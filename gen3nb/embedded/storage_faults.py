@@ -25,8 +25,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any
+
+from .fault import Fault
 
 INSTEAD = ("storage-429", "storage-500", "storage-503", "storage-drop", "storage-expired")
 KINDS = (
@@ -42,46 +43,19 @@ KINDS = (
 
 
 @dataclass
-class StorageFault:
-    """One thing that goes wrong at the object store."""
-
-    kind: str
-    path: str = "*"
-    method: str = "*"
-    times: int | None = None
-    after: int = 0
-    seconds: float | None = None
-    retry_after: str | None = "1"
-    id: int = 0
-    struck: int = 0
-
-    def takes(self, method: str, path: str) -> bool:
-        """Say whether the fault strikes this request, and count it."""
-        if self.times is not None and self.struck >= self.times:
-            return False
-        if self.method not in ("*", method) or not fnmatchcase(path, self.path):
-            return False
-        if self.after > 0:
-            self.after -= 1
-            return False
-        self.struck += 1
-        return True
-
-
-@dataclass
 class StorageFaults:
     """The faults that are set at the object store."""
 
-    active: list[StorageFault] = field(default_factory=list)
+    active: list[Fault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def set(self, faults: list[Mapping[str, Any]]) -> None:
         """Replace the faults; one that stays keeps its count."""
         with self._lock:
             known = {one.id: one for one in self.active}
-            self.active = [known.get(int(facts["id"])) or StorageFault(**facts) for facts in faults]
+            self.active = [known.get(int(facts["id"])) or Fault(**facts) for facts in faults]
 
-    def striking(self, method: str, path: str) -> dict[str, StorageFault]:
+    def striking(self, method: str, path: str) -> dict[str, Fault]:
         """Give the faults that strike a request, by kind."""
         if not self.active:
             return {}

@@ -26,9 +26,10 @@ from typing import Any, BinaryIO, TextIO
 from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
 
+from .fault import Fault
 from .objects import NoSuchUpload, Objects, Readable, Stored
 from .signing import Denied, Signer
-from .storage_faults import INSTEAD, StorageFault, StorageFaults
+from .storage_faults import INSTEAD, StorageFaults
 
 LARGEST_PUT = 5 << 30  # bytes, S3's limit for one request
 SMALL = 1 << 16
@@ -170,7 +171,7 @@ class Handler(BaseHTTPRequestHandler):
             self._fail(Failure(404, "NoSuchUpload", str(error)))
         self.wfile.flush()
 
-    def _strike(self, striking: dict[str, StorageFault]) -> None:
+    def _strike(self, striking: dict[str, Fault]) -> None:
         """Let the faults strike that come before anything is done."""
         for kind, fault in striking.items():
             if kind == "storage-latency":
@@ -217,7 +218,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Failure(404, "NoSuchBucket", "The specified bucket does not exist")
         return bucket, objects, key
 
-    def _refuse(self, striking: dict[str, StorageFault]) -> None:
+    def _refuse(self, striking: dict[str, Fault]) -> None:
         raise Failure(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
 
     def _fail(self, failure: Failure) -> None:
@@ -248,7 +249,7 @@ class Handler(BaseHTTPRequestHandler):
 
     # -- reading -------------------------------------------------------------------------------------------
 
-    def _get(self, striking: dict[str, StorageFault]) -> None:
+    def _get(self, striking: dict[str, Fault]) -> None:
         _, objects, key = self._bucket()
         stored = objects.find(key)
         if stored is None:
@@ -278,9 +279,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self._send(objects, key, first, length, striking)
 
-    def _send(
-        self, objects: Objects, key: str, first: int, length: int, striking: dict[str, StorageFault]
-    ) -> None:
+    def _send(self, objects: Objects, key: str, first: int, length: int, striking: dict[str, Fault]) -> None:
         """Send the body, well or badly."""
         slow = striking.get("storage-slow-start")
         if slow is not None:
@@ -306,7 +305,7 @@ class Handler(BaseHTTPRequestHandler):
 
     # -- writing -------------------------------------------------------------------------------------------
 
-    def _put(self, striking: dict[str, StorageFault]) -> None:
+    def _put(self, striking: dict[str, Fault]) -> None:
         bucket, objects, key = self._bucket()
         if "Content-Length" not in self.headers:
             raise Failure(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
