@@ -53,6 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with stream() as ended:
             written(text)
         return ended.code
+    if "auth" in words:
+        from gen3nb.cli.quick import plain_auth
+
+        if (act := plain_auth(words)) is not None:
+            from gen3nb.cli.catching import caught
+            from gen3nb.cli.messages import stream
+
+            with stream() as ended:
+                ended.code = caught(act)
+            return ended.code
     from gen3nb.cli.app import run
 
     return run(words)

@@ -16,10 +16,9 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from gen3nb.cli import commands, messages
+from gen3nb.cli.catching import INTERRUPTED
 
 __all__ = ["INTERRUPTED", "Command", "Commands", "Group", "Root"]
-
-INTERRUPTED = 130
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gen3nb.cli.signing_in import signed_in
+
 if TYPE_CHECKING:
-    from gen3nb.client.credentials import Credential
-    from gen3nb.client.signing import SignIn
-    from gen3nb.client.transport import Transport
     from gen3nb.commons import Commons
 
 __all__ = ["Credentials", "Endpoint", "Profile", "connected", "signed_in"]
@@ -40,20 +39,3 @@ def connected(profile: str | None, endpoint: str | None, credentials: Path | Non
 
     key = str(credentials) if credentials is not None else None
     return gen3nb.connect(endpoint, credentials=key, profile=profile)
-
-
-def signed_in(
-    profile: str | None, endpoint: str | None, credentials: Path | None
-) -> tuple[SignIn, Transport, Credential]:
-    """Sign in as :func:`connected` does, for commands that need neither pandas nor the gen3 SDK.
-
-    Raises
-    ------
-    Gen3Error
-        Nothing to sign in with was found, or it does not fit the commons.
-    """
-    from gen3nb.client.opening import sign_in
-    from gen3nb.client.signing import SignIn
-
-    key = str(credentials) if credentials is not None else None
-    return sign_in(endpoint, credentials=key, profile=profile, kind=SignIn)

@@ -203,3 +203,67 @@ def test_no_secret_is_in_the_arguments_or_in_verbose_output(commons, home, key):
     assert "GET /user/user" in done.stderr
     assert "eyJ" not in done.stdout + done.stderr
     assert secret not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["auth", "--profile=p", "--json"],
+        ["--profile", "p", "auth", "--json"],
+        ["auth", "-p", "p"],
+        ["auth", "--all", "--json", "--profile=p"],
+        ["auth", "--profile=q"],
+        ["auth", "--cred=none.json", "--endpoint=https://c.example"],
+    ],
+)
+def test_the_plain_way_and_the_parsers_way_are_one(commons, home, key, capsys, words):
+    from gen3nb.cli.app import run
+    from gen3nb.cli.quick import plain_auth
+
+    assert configured(key, commons.endpoint) == 0
+    assert plain_auth(words) is not None
+    told = []
+    for way in (main, run):
+        capsys.readouterr()
+        code = way(words)
+        out, err = capsys.readouterr()
+        facts = json.loads(out) if out.startswith("{") else out
+        told.append((code, facts, err))
+    if isinstance(told[0][1], dict):
+        for _, facts, _ in told:
+            facts.pop("token_expires")
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["auth", "--json=false"],
+        ["auth", "--help"],
+        ["auth", "--profile"],
+        ["auth", "--profile", "--json"],
+        ["--json", "auth"],
+        ["auth", "auth"],
+        ["auth", "--verbose"],
+        ["profiles", "show", "auth"],
+        ["--profile", "auth"],
+    ],
+)
+def test_what_is_not_plain_goes_to_the_parser(words):
+    from gen3nb.cli.quick import plain_auth
+
+    assert plain_auth(words) is None
+
+
+def test_auth_loads_no_parser(commons, home, key):
+    assert configured(key, commons.endpoint) == 0
+    code = (
+        "import sys; from gen3nb.cli import main; code = main(['auth']); "
+        "print('LOADED', *sys.modules); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.partition("LOADED")[2].split())
+    assert not {"typer", "pydantic", "pandas", "gen3", "rich"} & loaded
