@@ -1,4 +1,4 @@
-"""The one place where requests leave: pool, timeouts, retries, and answers turned into data or exceptions."""
+"""The one way to a commons: who signs, what is tried again, and answers turned into data or exceptions."""
 
 from __future__ import annotations
 
@@ -6,35 +6,26 @@ import json as jsonlib
 import logging
 import os
 import random
-import threading
-import weakref
 from collections.abc import Callable, Container, Mapping
-from importlib import metadata
-from time import monotonic, sleep
+from time import sleep
 from typing import Any, Protocol
-from urllib.parse import urljoin
 
 import requests
 
-from gen3nb.client.addresses import origin
-from gen3nb.client.answers import Adapter, Answer
 from gen3nb.client.encoding import encoded
 from gen3nb.client.failures import SERVICES, Needs, absent, changes, failure, retry_after
 from gen3nb.client.lost import Lost
-from gen3nb.client.lost import lost as explain
 from gen3nb.client.redaction import Secret, SecretBytes, redact
-from gen3nb.client.surroundings import proxies_for
+from gen3nb.client.sending import REDIRECTS, Sender, astray
 from gen3nb.client.words import is_html, words_of
-from gen3nb.errors import Gen3Error, NotConnected, ServiceError, TimedOut
+from gen3nb.errors import Gen3Error, NotConnected, ServiceError
 
 __all__ = ["Signer", "Transport"]
 
 logger = logging.getLogger("gen3nb.client")
 
 RETRIED = (429, 502, 503, 504)
-REDIRECTS = (301, 302, 303, 307, 308)
 WHOLE_SERVICES = ("peregrine", "arborist")  # these answer 404 to nothing that we ask
-MOST_REDIRECTS = 5
 HTML_SERVICES = ("fence", "fence:key")  # their errors are pages, so a page there means nothing
 
 
@@ -58,9 +49,6 @@ class Signer(Protocol):
 
 class Transport:
     """Requests to one commons.
-
-    Every thread has a session of its own (``requests`` sessions are not made for several), with kept-alive
-    connections.
 
     Parameters
     ----------
@@ -94,14 +82,14 @@ class Transport:
     ) -> None:
         self.endpoint = endpoint.rstrip("/")
         self.auth = auth
-        self.timeout = timeout if isinstance(timeout, tuple) else (min(10.0, timeout), timeout)
-        self.verify = verify if isinstance(verify, bool) else os.fspath(verify)
-        self.proxies = proxies_for(self.endpoint, proxies)
+        self._sender = Sender(
+            self.endpoint,
+            timeout if isinstance(timeout, tuple) else (min(10.0, timeout), timeout),
+            verify if isinstance(verify, bool) else os.fspath(verify),
+            proxies,
+        )
         self.retries = retries
         self.backoff = backoff
-        self._local = threading.local()
-        self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
-        self._lock = threading.Lock()
         self.closed = False
         # set by who knows the user's grants: which of the methods that a request needs are missing
         self.lacking: Callable[[Needs], tuple[str, ...]] | None = None
@@ -114,10 +102,7 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         self.closed = True
-        with self._lock:
-            sessions = list(self._sessions)
-        for session in sessions:
-            session.close()
+        self._sender.close()
 
     def json(self, method: str, path: str, *, service: str, **options: Any) -> Any:
         """Send a request and decode its JSON answer.
@@ -227,7 +212,7 @@ class Transport:
         renewed = False
         while True:
             token = Secret(self.auth.get_access_token()) if signed and self.auth is not None else None
-            answer = self._send(method, path, service, token, params, data, headers, stream, timeout)
+            answer = self._sender.send(method, path, service, token, params, data, headers, stream, timeout)
             if isinstance(answer, Lost):
                 if (idempotent or answer.unsent) and answer.temporary and again.after(None):
                     logger.debug("%s %s: %s; trying again", method, path, answer.error)
@@ -260,7 +245,7 @@ class Transport:
         answer.close()
         status = answer.status_code
         if status in REDIRECTS:
-            return _astray(answer, self.endpoint, service)
+            return astray(answer, self.endpoint, service)
         if status == 404 and service in WHOLE_SERVICES:
             return absent(service, self.endpoint, status=status, path=answer.request.path_url)
         if status in (404, 405) and service not in HTML_SERVICES and is_html(answer):
@@ -280,90 +265,6 @@ class Transport:
             asking=self.asking,
         )
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        service: str,
-        token: str | None,
-        params: Mapping[str, Any] | None,
-        data: bytes | None,
-        headers: Mapping[str, str] | None,
-        stream: bool,
-        timeout: float | tuple[float, float] | None,
-    ) -> requests.Response | Lost:
-        """Send once, and after redirects within the commons; what goes wrong on the way is a value.
-
-        Exceptions of the libraries below hold requests, with their headers, in the local variables of their
-        frames. None of them is chained to ours: ours are raised where no other is being handled.
-        """
-        url = f"{self.endpoint}/{path.lstrip('/')}"
-        bearer = {"Authorization": Secret("bearer " + token)} if token else {}
-        interrupted = False
-        lost: Lost | None = None
-        started = monotonic()
-        response = requests.Response()
-        for _ in range(MOST_REDIRECTS + 1):
-            try:
-                response = self._session().request(
-                    method,
-                    url,
-                    params=params,
-                    data=data,
-                    headers={**(headers or {}), **bearer},
-                    auth=_as_it_is,
-                    stream=True,
-                    timeout=timeout or self.timeout,
-                    verify=self.verify,
-                    proxies=self.proxies,
-                    allow_redirects=False,
-                )
-                if isinstance(response, Answer):
-                    response.service = service
-                if not stream:
-                    _ = response.content
-            except KeyboardInterrupt:
-                interrupted = True
-            except Gen3Error as error:
-                lost = Lost(error, unsent=False, temporary=not isinstance(error, TimedOut))
-            except (requests.RequestException, OSError, ValueError) as error:
-                lost = explain(error, self.endpoint, service, method, path)
-            if interrupted:
-                raise KeyboardInterrupt
-            if lost is not None:
-                return lost
-            logger.debug("%s %s → %s in %.3f s", method, path, response.status_code, monotonic() - started)
-            onward = self._onward(method, response)
-            if onward is None:
-                return response
-            response.close()
-            url, params = onward, None
-        return Lost(_astray(response, self.endpoint, service), unsent=False, temporary=False)
-
-    def _onward(self, method: str, response: requests.Response) -> str | None:
-        """Give where a redirect leads, if that is within the commons and means the same request."""
-        if response.status_code not in REDIRECTS or "Location" not in response.headers:
-            return None
-        if method.upper() not in ("GET", "HEAD") and response.status_code not in (307, 308):
-            return None
-        target = urljoin(response.url, response.headers["Location"])
-        return target if origin(target) == origin(self.endpoint) else None
-
-    def _session(self) -> requests.Session:
-        """Give this thread's session; a forked process gets its own."""
-        if getattr(self._local, "process", None) != os.getpid():
-            session = requests.Session()
-            session.headers["User-Agent"] = _user_agent()
-            adapter = Adapter(pool_connections=4, pool_maxsize=4, max_retries=0)
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
-            self._local.session, self._local.process = session, os.getpid()
-            with self._lock:
-                self._sessions.add(session)
-        session = self._local.session
-        assert isinstance(session, requests.Session)  # noqa: S101 - narrows threading.local's Any
-        return session
-
 
 class _Again:
     """Counts retries and waits between them."""
@@ -380,28 +281,3 @@ class _Again:
         sleep(seconds if seconds is not None else self.pause * random.uniform(0.75, 1.25))  # noqa: S311
         self.pause *= 2
         return True
-
-
-def _astray(response: requests.Response, endpoint: str, service: str) -> ServiceError:
-    """Say that the commons sends us elsewhere."""
-    target = urljoin(response.url, response.headers.get("Location", ""))
-    scheme, host, _ = origin(target)
-    there = f"{scheme}://{host}" if host else "nowhere"
-    return ServiceError(
-        f"{endpoint} sends this request on to {there}, where your sign-in is not sent: "
-        f"if the commons has moved, connect to its new address",
-        service=service.partition(":")[0],
-        method=response.request.method,
-        path=redact(response.request.path_url),
-        status=response.status_code,
-    )
-
-
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Add nothing: without this ``requests`` would look into ``~/.netrc``."""
-    return request
-
-
-def _user_agent() -> str:
-    """Say what is asking."""
-    return f"gen3nb/{metadata.version('gen3nb')} python-requests/{requests.__version__}"

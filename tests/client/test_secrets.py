@@ -8,6 +8,8 @@ import json
 import logging
 import pickle
 import pprint
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -278,3 +280,52 @@ def test_a_secret_is_text_and_nothing_else() -> None:
             pickle.dumps(thing)
     assert "abc" not in repr(hide({"x": ["abcdef", {"y": "abcdef"}], "abcdef": 1}))
     assert copy.deepcopy(secret) == secret
+
+
+CRASH = """
+import faulthandler, sys, traceback
+import gen3nb
+from gen3nb.client.answers import Adapter
+
+kind, profile = sys.argv[1:3]
+if kind == "locals":
+    def hook(*error):
+        shown = traceback.TracebackException(*error, capture_locals=True, compact=False)
+        print("".join(shown.format()), file=sys.stderr)
+    sys.excepthook = hook
+elif kind == "rich":
+    import rich.traceback
+    rich.traceback.install(show_locals=True, width=300, locals_max_string=None, max_frames=0)
+else:
+    faulthandler.enable(all_threads=True)
+
+plain = Adapter.send
+
+def broken(self, request, *arguments, **options):
+    if request.path_url == "/user/user":
+        if kind.startswith("fault"):
+            faulthandler.dump_traceback(all_threads=True)
+        raise RuntimeError("an error that nobody expects")
+    return plain(self, request, *arguments, **options)
+
+commons = gen3nb.connect(profile)
+Adapter.send = broken
+commons.fence.user()
+"""
+
+
+@pytest.mark.parametrize("kind", ["locals", "rich", "faulthandler"])
+def test_nothing_in_a_crash_report(stub: Stub, secrets: Secrets, home: Path, kind: str) -> None:
+    """Whatever prints tracebacks with local variables, of whatever error, in a process of its own."""
+    stub.on(TOKEN, {"access_token": secrets.token})
+    file = home / ".gen3" / "gen3_client_config.ini"
+    file.write_text(f"[a]\napi_key = {secrets.key}\napi_endpoint = {stub.endpoint}\n")
+    file.chmod(0o600)
+    done = subprocess.run(
+        [sys.executable, "-c", CRASH, kind, "a"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "an error that nobody expects" in done.stderr
+    if kind != "faulthandler":
+        assert "Authorization" in done.stderr, "local variables were shown"
+    secrets.absent_from(done.stdout + done.stderr)

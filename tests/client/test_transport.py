@@ -340,7 +340,7 @@ def test_each_thread_has_a_session_and_close_closes_all(stub: Stub, transport: T
     def ask() -> None:
         transport.json("GET", "/x", service="sheepdog")
         barrier.wait(10)
-        sessions.add(id(transport._session()))
+        sessions.add(id(transport._sender.session()))
         barrier.wait(10)
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
