@@ -167,7 +167,11 @@ class Gathering:
             return self._settled(self._by_export(size, why))
         if way == "query":
             return self._settled(self._by_query(size, counts, waiting, forced=True))
-        why = "as asked for" if way == "export" else never or _comparison(size, pace.nested is not None, self)
+        why = (
+            "as asked for"
+            if way == "export"
+            else never or _comparison(size, self, known=pace.nested is not None)
+        )
         return self._settled(self._by_export(size, why))
 
     @property
@@ -258,7 +262,8 @@ class Gathering:
 
         first, second = self._columns
         pace = pace_of(self.connection)
-        known = pace.nested is not None
+        # what was known decided; where nothing was, what the first records showed
+        words = "as asked for" if forced else _comparison(size, self, known=True) if pace.nested else None
         asked = Asked(
             self.first.node,
             self.second.node,
@@ -284,7 +289,7 @@ class Gathering:
             ).to_frame(progress=self.progress)
         held = self._frames[1]
         count = max(len(rights), counts[self.second.node.name]) if held is None else len(held)
-        words = "as asked for" if forced else _comparison(size, known, self)
+        words = words or _comparison(size, self, known=False)
         return Gathered(
             lefts if self._frames[0] is None else self._frames[0],
             rights if held is None else held,
@@ -305,7 +310,7 @@ class Gathering:
         return replace(gathered, lefts=lefts, rights=rights)
 
 
-def _comparison(size: Size, known: bool, gathering: Gathering) -> str:
+def _comparison(size: Size, gathering: Gathering, *, known: bool) -> str:
     """Say what the estimates were."""
     pace = pace_of(gathering.connection)
     basis = "at the pace of this connection" if known else "at the pace that services usually have"
