@@ -322,7 +322,6 @@ def _commons_of(auth: object, who: str) -> Commons:
     """Give the commons that someone signs in to; it stays out of the list of open ones."""
     from gen3.auth import Gen3Auth
 
-    from gen3nb.client.transport import Transport
     from gen3nb.commons import Commons
     from gen3nb.commons.registry import forget
 
@@ -337,7 +336,7 @@ def _commons_of(auth: object, who: str) -> Commons:
             f"{who} takes an Auth, as gen3nb.dtp.Auth('https://…', 'credentials.json') gives it, "
             f"not a {type(auth).__name__}"
         )
-    commons = Commons(auth, Transport(auth.endpoint, auth=auth))
+    commons = Commons(auth, auth.transport())
     forget(commons)
     return commons
 

@@ -306,3 +306,14 @@ def test_importing_it_does_not_load_pandas() -> None:
         "sys.exit('pandas' in sys.modules and not before)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_what_auth_was_given_holds_for_requests_too() -> None:
+    from gen3nb.dtp import Auth, Querier
+
+    auth = Auth(
+        "http://127.0.0.1:9", access_token=token, timeout=(1, 2), verify="ca.pem", proxies={"https": "p"}
+    )
+    transport = Querier(auth)._commons.transport
+    assert (transport.timeout, transport.verify) == ((1, 2), "ca.pem")
+    assert transport.proxies["https"] == "p"

@@ -23,7 +23,9 @@ __all__ = ["delete", "diff", "submit", "validate"]
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE|FOLDER...", help="TSV, CSV, XLSX or Parquet, named after their nodes."),
+    typer.Argument(
+        metavar="FILE|FOLDER...", help="TSV, CSV, XLSX, Parquet or JSON, named after their nodes."
+    ),
 ]
 Node = Annotated[
     str | None, typer.Option("--node", metavar="NODE", help="Of all records, if files do not tell.")

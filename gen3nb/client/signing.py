@@ -158,6 +158,10 @@ class SignIn:
         """Give the API key, as gen3 5 does."""
         return self._credential.api_key
 
+    def transport(self) -> Transport:
+        """Make a connection to the commons, signed by this, with the same time-outs, CA file and proxies."""
+        return Transport(self.endpoint, auth=self, **self._options)
+
     def curl(self, path: str, request: str | None = None, data: str | None = None) -> requests.Response:
         """Send a request to the commons, as the gen3 SDK's method of this name does.
 
@@ -180,7 +184,7 @@ class SignIn:
         Gen3Error
             The path, the method or the data is none, or there is no answer.
         """
-        transport = Transport(self.endpoint, auth=self, **self._options)
+        transport = self.transport()
         try:
             return curl(transport, path, request, data, accept=range(400, 600))
         finally:

@@ -17,6 +17,7 @@ from gen3nb.errors import Gen3Error, MissingExtra, ValidationError
 from gen3nb.frames.casting import typed_by_origin
 from gen3nb.frames.codec import plain_column
 from gen3nb.frames.origin import tag
+from gen3nb.frames.record_files import read_records
 from gen3nb.frames.tsv import cell_text, node_of_cells, read_tsv
 from gen3nb.frames.workbooks import read_workbook
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ENDINGS", "READABLE", "read_files", "where_of", "write_frame"]
 
 TABLES = (".tsv", ".csv", ".txt")
-READABLE = (*TABLES, ".xlsx", ".parquet")
+READABLE = (*TABLES, ".xlsx", ".parquet", ".json")
 ENDINGS = (".parquet", ".tsv", ".csv", ".xlsx", ".json", ".jsonl")
 
 
@@ -40,7 +41,7 @@ def read_files(
     Parameters
     ----------
     paths : iterable of path
-        TSV, CSV, XLSX or Parquet files; of a folder all such files in it.
+        TSV, CSV, XLSX, Parquet or JSON files; of a folder all such files in it.
     dictionary : Dictionary
         Knows the nodes, and types the cells.
     node : str, optional
@@ -96,6 +97,11 @@ def _shown(path: Path) -> bool:
 
 def _read(file: Path, dictionary: Dictionary, node: str | None) -> dict[str, pd.DataFrame]:
     ending = file.suffix.lower()
+    if ending == ".json":
+        records = read_records(file, dictionary)  # each says of which node it is
+        if node is not None and set(records) != {node}:
+            raise ValidationError(f"{file} holds records of {', '.join(records)}, not of {node}")
+        return records
     if ending == ".xlsx":
         sheets = read_workbook(file, dictionary)
         if not sheets:

@@ -140,3 +140,15 @@ def test_conditions(default: Dictionary, text: str, wanted: object) -> None:
 def test_what_is_no_condition(default: Dictionary, text: str) -> None:
     with pytest.raises(ValidationError, match="is no condition"):
         where_of([text], default, "demographic")
+
+
+def test_json_records_say_their_node(default: Dictionary, tmp_path: Path) -> None:
+    records = [{"type": "case", "submitter_id": "a"}, {"type": "demographic", "submitter_id": "d"}]
+    path = put(tmp_path, "records.json", json.dumps(records))
+    frames = read_files([path], default)
+    assert {name: frame["submitter_id"].tolist() for name, frame in frames.items()} == {
+        "case": ["a"],
+        "demographic": ["d"],
+    }
+    with pytest.raises(ValidationError, match="not of sample"):
+        read_files([path], default, "sample")
