@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -311,6 +312,9 @@ def test_importing_it_does_not_load_pandas() -> None:
 def test_what_auth_was_given_holds_for_requests_too() -> None:
     from gen3nb.dtp import Auth, Querier
 
+    head = base64.urlsafe_b64encode(b'{"alg":"RS256"}').decode().rstrip("=")
+    claims = json.dumps({"iss": "http://127.0.0.1:9/user", "exp": 4_000_000_000, "iat": 1})
+    token = f"{head}.{base64.urlsafe_b64encode(claims.encode()).decode().rstrip('=')}.c2ln"
     auth = Auth(
         "http://127.0.0.1:9", access_token=token, timeout=(1, 2), verify="ca.pem", proxies={"https": "p"}
     )
