@@ -318,6 +318,6 @@ def test_what_auth_was_given_holds_for_requests_too() -> None:
     auth = Auth(
         "http://127.0.0.1:9", access_token=token, timeout=(1, 2), verify="ca.pem", proxies={"https": "p"}
     )
-    transport = Querier(auth)._commons.transport
+    transport = Querier(auth)._commons.transport._sender
     assert (transport.timeout, transport.verify) == ((1, 2), "ca.pem")
     assert transport.proxies["https"] == "p"
