@@ -92,7 +92,13 @@ def cut_levels(text: str, data: Mapping[str, Any], variables: Mapping[str, Any])
     found: dict[str, int] = {}
     for operation in document.definitions:
         if isinstance(operation, OperationDefinitionNode):
-            walk = _Walk(fragments, variables, found)
+            # what the query itself gives a variable that nobody gives a value
+            usual = {
+                one.variable.name.value: one.default_value
+                for one in operation.variable_definitions or ()
+                if one.default_value is not None
+            }
+            walk = _Walk(fragments, {**usual, **variables}, found)
             walk.into(operation.selection_set, [data], "")
     return found
 
@@ -115,7 +121,8 @@ class _Walk:
             if field.selection_set is None:
                 continue  # a list of plain values is never cut
             key = field.alias.value if field.alias else field.name.value
-            level = f"{path}.{field.name.value}" if path else field.name.value
+            name = field.name.value if key == field.name.value else f"{key}: {field.name.value}"
+            level = f"{path}.{name}" if path else name
             below: list[Any] = []
             for row in rows:
                 value = row.get(key) if isinstance(row, Mapping) else None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     ("text", "level"),
     [
         ("query ($p: [String]) { case(project_id: $p) { id } }", "^case came back with exactly 10"),
-        ("query ($p: [String]) { few: case(project_id: $p) { id } }", "^case came back"),
+        ("query ($p: [String]) { few: case(project_id: $p) { id } }", "^few: case came back"),
         (
             "query ($p: [String]) { experiment(project_id: $p, first: 5) { cases { id } } }",
             r"^experiment\.cases came back.*to 'cases'",
@@ -54,6 +54,10 @@ def test_lists_are_counted_and_plain_lists_are_not(default: object) -> None:
     text = "{ experiment(first: 0) { cases { id consent_codes ... on case { id } } } }"
     assert cut_levels(text, data, {}) == {"experiment.cases": 2}
     assert cut_levels("{ this is no { graphql", data, {}) == {}
+    # two aliases of one field are two levels, and a variable's own value is one
+    both = {"a": ten, "b": ten[:3], "c": ten}
+    text = "query ($n: Int = 10) { a: case { id } b: case { id } c: case(first: $n) { id } }"
+    assert cut_levels(text, both, {}) == {"a: case": 1}
 
 
 def test_the_services_words_with_line_and_column(commons: Commons) -> None:
