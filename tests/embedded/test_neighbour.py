@@ -125,7 +125,7 @@ def test_ps_shows_no_secret():
     with start_server(passwords={"gdcapi": "a-password"}) as server:
         key = json.loads(server.credentials("admin").read_text())
         client = json.loads(server.client_credentials().read_text())
-        secrets = [server._secret, key["api_key"], "a-password", client["client_secret"]]
+        secrets = [server.secret, key["api_key"], "a-password", client["client_secret"]]
         shown = subprocess.run(
             ["ps", "ewwww", "-o", "args=", "-p", str(server.pid)], capture_output=True, text=True, check=True
         ).stdout
