@@ -144,7 +144,10 @@ def test_with_copies_of_real_records_a_presigned_url_and_a_client_need_no_token(
         form = {"grant_type": "client_credentials", **facts}
         assert requests.post(f"{server.endpoint}/user/oauth2/token", data=form, timeout=30).status_code == 200
         assert get(server, "/user/data/buckets").status_code == 401
-        refused = get(server, "/commons-data/some/object")
+        buckets = get(server, "/user/data/buckets", "admin").json()["S3_BUCKETS"]
+        origin = buckets["commons-data"]["endpoint_url"]
+        assert not origin.startswith(server.endpoint)
+        refused = requests.get(f"{origin}/commons-data/some/object", timeout=30)
         assert (refused.status_code, "<Code>AccessDenied</Code>" in refused.text) == (403, True)
         for path in ("/authz/mapping", "/mds/metadata", "/mds-admin/metadata", "/wts/external_oidc/"):
             assert get(server, path).status_code == 401
@@ -232,6 +235,6 @@ def test_the_buckets(other):
     found = get(other, "/user/data/buckets").json()
     assert found["GS_BUCKETS"] == {}
     assert set(found["S3_BUCKETS"]["commons-data"]) == {"endpoint_url", "programs", "region"}
-    assert get(other, "/user/bucket_info/region").json()["S3_BUCKETS"] == {
-        "commons-data": {"region": "us-east-1"}
-    }
+    region = {"region": "us-east-1"}
+    found = get(other, "/user/bucket_info/region").json()["S3_BUCKETS"]
+    assert found == {"commons-data": region, "commons-archive": region}
