@@ -60,8 +60,12 @@ class RunLog:
             raise Gen3Error(f"the log {self._path} cannot be written: {problem}")
 
     def failed(self, error: BaseException) -> None:
-        """Append how the command ended, where it was by an error."""
-        self.write("failed", error=type(error).__name__, message=str(error))
+        """Append how the command ended by an error; not its message, which may quote a cell."""
+        facts = getattr(error, "facts", {})
+        held = {
+            name: facts[name] for name in ("status", "service", "node", "row", "column") if facts.get(name)
+        }
+        self.write("failed", error=type(error).__name__, **held)
 
     def progress(self) -> Progress:
         """Give what long work reports to: what a command shows, and now and then a line of this log."""

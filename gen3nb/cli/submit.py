@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ from gen3nb.cli.output import AsJson, confirmed, note, show, show_frame, show_js
 from gen3nb.cli.progress import progress
 from gen3nb.cli.runlog import RunLog
 from gen3nb.cli.target import Credentials, Endpoint, Profile, connected
-from gen3nb.errors import Gen3Error, SubmissionError
+from gen3nb.errors import Gen3Error, SubmissionError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,6 +136,7 @@ def submit(
     """
     from gen3nb.frames.files import read_files
 
+    _writable(report)
     events = RunLog(log)
     try:
         with connected(profile, endpoint, cred) as commons:
@@ -152,18 +154,17 @@ def submit(
                 privacy=privacy,
                 progress=events.progress(),
             )
-    except SubmissionError as error:
+    except (SubmissionError, ValidationError) as error:
         events.failed(error)
-        held = error.facts.get("report")
-        if held is not None:
-            _write_report(held.validation, report)
+        _write_report(_reports_of(error), report)
         raise
-    except (Gen3Error, KeyboardInterrupt) as error:
+    except (Gen3Error, OSError, KeyboardInterrupt) as error:
         events.failed(error)
         raise
-    _write_report(done.validation, report)
+    # what is stored is said first, whatever becomes of the report
     events.write("end", ok=done.ok, report=str(report) if report else None, **done.counts)
     show_submission(done, as_json=as_json)
+    _write_report(done.validation, report)
     if not done.ok:
         raise typer.Exit(1)
 
@@ -204,6 +205,26 @@ def delete(
 
 def _others(frames: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {other: frame for other, frame in frames.items() if other != name}
+
+
+def _reports_of(error: Gen3Error) -> Mapping[str, ValidationReport]:
+    """Give what was found of the rows, where an error carries it."""
+    held = error.facts.get("report")
+    found: Mapping[str, ValidationReport] = (
+        error.facts.get("reports") or getattr(held, "validation", None) or {}
+    )
+    return found
+
+
+def _writable(path: Path | None) -> None:
+    """See that a report can be written, before anything is sent."""
+    if path is None:
+        return
+    folder = path.expanduser().absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise Gen3Error(
+            f"the report {path} cannot be written: there is no folder {folder} that you may write to"
+        )
 
 
 def _write_report(reports: Mapping[str, ValidationReport], path: Path | None) -> None:

@@ -84,7 +84,9 @@ def take(frame: pd.DataFrame, positions: Positions) -> pd.DataFrame:
     columns = []
     for at in range(frame.shape[1]):
         column = frame.iloc[:, at]
-        held = pd.api.extensions.take(column.array, positions, allow_fill=True)
+        # pandas 2 does not take its own wrapper of a plain array here
+        values = column.array if pd.api.types.is_extension_array_dtype(column.dtype) else column.to_numpy()
+        held = pd.api.extensions.take(values, positions, allow_fill=True)
         columns.append(pd.Series(held, dtype=object if column.dtype == object else None, name=column.name))
     return pd.concat(columns, axis=1) if columns else pd.DataFrame(index=pd.RangeIndex(len(positions)))
 

@@ -225,6 +225,21 @@ def test_who_may_not_and_what_cannot_be_written(commons, project, march, tmp_pat
     log = tmp_path / "file" / "log.jsonl"
     assert main(["submit", str(march), f"--project={project}", f"--log={log}", *signed]) == 1
     assert "the log" in capsys.readouterr().err
+    report = f"--report={tmp_path / 'file' / 'back.xlsx'}"
+    assert main(["submit", str(march), f"--project={project}", report, *signed]) == 1
+    assert "the report" in capsys.readouterr().err
+
+
+def test_strict_sends_nothing_and_still_writes_the_report(commons, project, signed, march, tmp_path, capsys):
+    report, log = tmp_path / "back.xlsx", tmp_path / "log.jsonl"
+    words = ["submit", str(march), f"--project={project}", "--strict", f"--report={report}", f"--log={log}"]
+    assert main([*words, *signed]) == 1
+    assert "Nothing was sent" in capsys.readouterr().err
+    assert report.exists()
+    assert commons.read("case", project=project, progress=False).empty
+    last = json.loads(log.read_text().splitlines()[-1])
+    assert (last["event"], last["error"]) == ("failed", "ValidationError")
+    assert "female" not in log.read_text()
 
 
 def test_generate_tsv_does_nothing(capsys):
