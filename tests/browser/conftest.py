@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -77,10 +78,17 @@ class Notebook:
         before = self.path.stat().st_mtime_ns
         self.page.keyboard.press("Escape")
         self.page.locator(".jp-NotebookPanel").first.press("Control+S")
-        end = time.monotonic() + 20
-        while self.path.stat().st_mtime_ns == before and time.monotonic() < end:
+        end = time.monotonic() + 60
+        text = ""
+        # the server empties the file before it writes: it is saved once it is new and whole
+        while time.monotonic() < end:
+            if self.path.stat().st_mtime_ns != before:
+                text = self.path.read_text(encoding="utf-8")
+                with contextlib.suppress(ValueError):
+                    json.loads(text)
+                    return text
             time.sleep(0.1)
-        return self.path.read_text(encoding="utf-8")
+        return text
 
     def card(self, title: str) -> Locator:
         heading = self.page.get_by_role("heading", name=title, exact=True)
