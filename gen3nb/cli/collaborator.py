@@ -26,6 +26,15 @@ Status = Annotated[
     typer.Option(metavar="STATUS", help="What this commons calls a request that grants, if not SIGNED."),
 ]
 AnyName = Annotated[bool, typer.Option("--any-name", help="Take a name that is no e-mail address.")]
+Roles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--role",
+        metavar="KIND=NAME",
+        help="What this commons calls a role: read=…, write=… or guppy=…; repeatable. "
+        "By default reader, writer, guppy_admin_user.",
+    ),
+]
 COLUMNS = ["request_id", "username", "policy_id", "revoke", "status", "created_time", "resource_display_name"]
 
 
@@ -72,6 +81,7 @@ def add(
         bool, typer.Option("--again", help="Ask again also where an earlier request was granted.")
     ] = False,
     any_name: AnyName = False,
+    role: Roles = None,
     profile: Profile = None,
     endpoint: Endpoint = None,
     cred: Credentials = None,
@@ -79,6 +89,7 @@ def add(
 ) -> None:
     """Ask that a person gets access to a project; the same again does only what is left to do."""
     with connected(profile, endpoint, cred) as commons:
+        _name_roles(commons.collaborators.roles, role)
         report = commons.collaborators.add(
             project,
             email,
@@ -99,6 +110,7 @@ def remove(
     approve: Approve = False,
     status: Status = None,
     any_name: AnyName = False,
+    role: Roles = None,
     profile: Profile = None,
     endpoint: Endpoint = None,
     cred: Credentials = None,
@@ -106,6 +118,7 @@ def remove(
 ) -> None:
     """Ask that a person loses access to a project; what they do not have counts as done."""
     with connected(profile, endpoint, cred) as commons:
+        _name_roles(commons.collaborators.roles, role)
         report = commons.collaborators.remove(
             project, email, approve=approve, status=status, any_name=any_name
         )
@@ -124,6 +137,7 @@ def bulk_add(
         bool, typer.Option("--again", help="Ask again also where an earlier request was granted.")
     ] = False,
     any_name: AnyName = False,
+    role: Roles = None,
     profile: Profile = None,
     endpoint: Endpoint = None,
     cred: Credentials = None,
@@ -131,6 +145,7 @@ def bulk_add(
 ) -> None:
     """Add all people of a table; nothing is sent if a row is wrong."""
     with connected(profile, endpoint, cred) as commons:
+        _name_roles(commons.collaborators.roles, role)
         report = commons.collaborators.bulk_add(
             people, approve=approve, status=status, again=again, any_name=any_name
         )
@@ -165,6 +180,17 @@ def update(
     with connected(profile, endpoint, cred) as commons:
         report = commons.collaborators.update(request_id, status)
     end(report, as_json=as_json)
+
+
+def _name_roles(roles: dict[str, str], given: list[str] | None) -> None:
+    """Take over what this commons calls its roles."""
+    for text in given or ():
+        kind, _, name = text.partition("=")
+        if kind not in roles or not name.strip():
+            raise typer.BadParameter(
+                f"{text!r}: write KIND=NAME, where KIND is {', '.join(roles)}", param_hint="--role"
+            )
+        roles[kind] = name.strip()
 
 
 def end(report: AccessReport, *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gen3nb.client.job_record import KnownJob
+from gen3nb.client.redaction import redact
 from gen3nb.errors import NotFound, ServiceError, TimedOut, Unavailable
 
 if TYPE_CHECKING:
@@ -190,13 +191,16 @@ class Job:
             with contextlib.suppress(ServiceError):
                 _ = self.output
         if status == FAILED:
-            said = f': "{self._output}"' if self._output else ""
+            output = redact(
+                self._output or ""
+            )  # it may hold a link that is a secret; ``output`` has it whole
+            said = f': "{output}"' if output else ""
             raise ServiceError(
                 f"the job {self.uid} ({self.action or self.name}) failed{said}; the commons' operators find "
                 f"its log under the name {self.name or self.uid!r}",
                 service="sower",
                 uid=self.uid,
-                output=self._output,
+                output=output,
             )
         return self
 

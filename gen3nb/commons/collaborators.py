@@ -200,7 +200,7 @@ class Collaborators:
 
         Reading, writing, and whatever else was granted by requests about the project; what the person does
         not have counts as done. Access by other ways (a group, the commons' user file) stays, and is noted
-        where the commons tells.
+        where the commons tells; so does the right to administer the search index.
 
         Parameters
         ----------
@@ -223,7 +223,14 @@ class Collaborators:
             if policy not in known and _about({"policy_id": policy}, target)
         ]
         run = Steps(self._requestor, self._arborist, history, approve=approve, status=status)
-        return self._report(run.revoke(steps), [target])
+        report = self._report(run.revoke(steps), [target])
+        search = policy_of(GUPPY, self.roles["guppy"])
+        if search in history.held(user):
+            report.notes.append(
+                f"{user} still administers the search index ({search}), which is of no single project: "
+                f"gen3nb request create --policy {search} --username {user} --revoke takes that back"
+            )
+        return report
 
     def approve(self, request_ids: str | Iterable[str], *, status: str | None = None) -> AccessReport:
         """Approve requests (requestor, ``PUT /request/{request_id}``).

@@ -94,6 +94,15 @@ def test_bad_input(project, signed, capsys, words, said, code):
     assert said in capsys.readouterr().err
 
 
+def test_a_commons_whose_roles_have_other_names(project, person, signed, capsys):
+    words = ["collaborator", "add", project, person, "-w", "--role", "write=updater", *signed]
+    assert main([*words, "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)["requests"]
+    assert [row["role"] for row in made] == ["reader", "updater"]
+    assert main([*words, "--role", "wrte=x"]) == 2
+    assert "KIND is read, write, guppy" in " ".join(capsys.readouterr().err.split())
+
+
 def test_who_may_not_approve(commons, project, person, capsys):
     signed = [f"--cred={commons.sandbox.credentials('reader')}", f"--apiendpoint={commons.endpoint}"]
     assert main(["collaborator", "add", project, person, *signed]) == 4

@@ -58,6 +58,15 @@ def test_one_that_fails_says_why(commons: Commons) -> None:
     assert job.status == "Failed"
 
 
+def test_a_link_in_what_a_failed_job_said_is_not_shown(commons: Commons) -> None:
+    link = "https://store.example.org/a?X-Amz-Signature=0123456789abcdef"
+    job = commons.sower.run("fail", {"message": f"[out] {link}"})
+    with pytest.raises(errors.ServiceError, match=r"store\.example\.org") as caught:
+        job.wait(30, progress=False)
+    assert "0123456789abcdef" not in f"{caught.value} {caught.value.facts}"
+    assert job.output.endswith(link)
+
+
 def test_what_there_is_not(commons: Commons, project: str) -> None:
     commons.sower.run("count", {"project_id": project})
     with pytest.raises(errors.NotFound, match=r"no job action 'cuont'.*did you mean 'count'"):

@@ -82,6 +82,16 @@ def test_what_one_may_do_oneself_is_seen(commons: Commons, project: str) -> None
     assert report.notes[0] in report._repr_html_()
 
 
+def test_the_search_index_is_of_no_single_project(commons: Commons, project: str, user: str) -> None:
+    policy = "guppy_admin_guppy_admin_user"
+    assert commons.collaborators.add(project, user, guppy=True, approve=True).ok
+    report = commons.collaborators.remove(project, user, approve=True)
+    assert outcomes(report) == ["revoked", "revoked"]
+    assert any(f"--policy {policy} --username {user} --revoke" in note for note in report.notes)
+    commons.requestor.revoke(policy, user, status="SIGNED")
+    assert not commons.collaborators.remove(project, user, approve=True).notes
+
+
 def test_other_roles_granted_by_requests_go_too(commons: Commons, project: str, user: str) -> None:
     path = commons.project_id(project).resource
     commons.requestor.create(path, ["reader", "updater"], username=user, status="SIGNED")
