@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gen3nb.cli.messages import failed
 from gen3nb.cli.progress import progress
 from gen3nb.client.redaction import redact
 from gen3nb.errors import Gen3Error
@@ -39,7 +40,7 @@ class RunLog:
         self._started = time.monotonic()
 
     def write(self, event: str, **facts: Any) -> None:
-        """Append one event."""
+        """Append one event; after the start a log that fails does not stop what it is about."""
         if self._path is None:
             return
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -56,8 +57,11 @@ class RunLog:
                 file.write(redact(json.dumps(line, ensure_ascii=False, default=str)) + "\n")
         except OSError as error:
             problem = error.strerror or type(error).__name__
-        if problem:
+        if problem and event == "start":
             raise Gen3Error(f"the log {self._path} cannot be written: {problem}")
+        if problem:  # rows are on their way by now: they matter more than the log
+            failed(f"the log {self._path} cannot be written: {problem}; the rest of it is missing")
+            self._path = None
 
     def failed(self, error: BaseException) -> None:
         """Append how the command ended by an error; not its message, which may quote a cell."""

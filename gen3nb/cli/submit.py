@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from gen3nb.cli.output import AsJson, confirmed, note, show, show_frame, show_json
+from gen3nb.cli.output import AsJson, confirmed, failed, note, show, show_frame, show_json
 from gen3nb.cli.progress import progress
 from gen3nb.cli.runlog import RunLog
 from gen3nb.cli.target import Credentials, Endpoint, Profile, connected
@@ -156,7 +156,10 @@ def submit(
             )
     except (SubmissionError, ValidationError) as error:
         events.failed(error)
-        _write_report(_reports_of(error), report)
+        try:
+            _write_report(_reports_of(error), report)
+        except Gen3Error as other:  # what became of the rows is the error that matters
+            failed(str(other))
         raise
     except (Gen3Error, OSError, KeyboardInterrupt) as error:
         events.failed(error)

@@ -159,14 +159,18 @@ class Objects:
         handle, temporary = tempfile.mkstemp(dir=self._uploads)
         sums = {name: hashlib.new(name, usedforsecurity=False) for name in ("md5", "sha256")}
         size = 0
-        with os.fdopen(handle, "wb") as target:
-            for file in files:
-                with file.open("rb") as part:
-                    while block := part.read(_BLOCK):
-                        target.write(block)
-                        size += len(block)
-                        for one in sums.values():
-                            one.update(block)
+        try:
+            with os.fdopen(handle, "wb") as target:
+                for file in files:
+                    with file.open("rb") as part:
+                        while block := part.read(_BLOCK):
+                            target.write(block)
+                            size += len(block)
+                            for one in sums.values():
+                                one.update(block)
+        except OSError:
+            os.unlink(temporary)
+            raise
         of_parts = hashlib.md5(usedforsecurity=False)
         for file in files:
             of_parts.update(bytes.fromhex(file.name.partition("-")[2]))

@@ -159,11 +159,15 @@ class Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         self._path = unquote(path, errors="surrogateescape")
         self._pairs = parse_qsl(query, keep_blank_values=True)
-        self._left = int(self.headers.get("Content-Length") or 0)
+        length = self.headers.get("Content-Length") or "0"
+        self._left = int(length) if length.isdecimal() else 0
         striking = self.server.faults.striking(self.command, self._path)
         try:
             self._strike(striking)
             self._let_in()
+            if not length.isdecimal():
+                self.close_connection = True
+                raise Failure(400, "InvalidArgument", "Content-Length must be a number")
             act(striking)
         except Failure as failure:
             self._fail(failure)

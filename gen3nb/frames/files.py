@@ -153,8 +153,8 @@ def write_frame(
     """Write records to one file, whole or not at all; its ending says how.
 
     Parquet keeps types, lists and missing values; R and everything else read it. JSON is a list of records,
-    JSONL a line for each. TSV, CSV and XLSX hold text of cells: lists with commas, and no difference between
-    an empty text and a missing one.
+    JSONL a line for each. TSV, CSV and XLSX hold text of cells: lists with commas (in CSV with ``#``, as the
+    service has it), and no difference between an empty text and a missing one.
 
     Parameters
     ----------

@@ -256,3 +256,26 @@ def test_what_a_commons_holds_moves_no_cursor(commons, project, signed, capsys):
         shown = capsys.readouterr().out
         assert "\x1b" not in shown
         assert "\x07" not in shown
+
+
+def test_a_log_that_fails_on_the_way_stops_nothing(
+    commons, project, signed, march, tmp_path, monkeypatch, capsys
+):
+    from gen3nb.cli.runlog import RunLog
+
+    (march / "demographic.csv").unlink()
+    log = tmp_path / "log.jsonl"
+    write = RunLog.write
+
+    def full(self, event, **facts):
+        if event != "start" and log.is_file():
+            log.unlink()
+            log.mkdir()  # as good as a full disk
+        write(self, event, **facts)
+
+    monkeypatch.setattr(RunLog, "write", full)
+    assert main(["submit", str(march), f"--project={project}", f"--log={log}", *signed]) == 0
+    told = capsys.readouterr()
+    assert "2 new" in told.out
+    assert told.err.count("the log") == 1
+    assert len(commons.read("case", project=project, progress=False)) == 2
