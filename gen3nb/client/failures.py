@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import requests
+import urllib3
 
 from gen3nb.client.redaction import redact
 from gen3nb.client.tokens import when
@@ -315,7 +316,7 @@ def no_commons(endpoint: str, status: int | None) -> NotFound:
     )
 
 
-def retry_after(response: requests.Response, cap: float = 60.0) -> float | None:
+def retry_after(response: requests.Response | urllib3.BaseHTTPResponse, cap: float = 60.0) -> float | None:
     """Give the seconds that ``Retry-After`` names, as a number or as a date, at most ``cap``."""
     value = response.headers.get("Retry-After", "").strip()
     if not value:

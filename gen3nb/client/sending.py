@@ -22,7 +22,7 @@ from gen3nb.client.redaction import Secret, redact
 from gen3nb.client.surroundings import proxies_for
 from gen3nb.errors import Gen3Error, ServiceError, TimedOut
 
-__all__ = ["REDIRECTS", "Sender", "astray"]
+__all__ = ["REDIRECTS", "Sender", "astray", "user_agent"]
 
 logger = logging.getLogger("gen3nb.client")
 
@@ -143,7 +143,7 @@ class Sender:
         """Give this thread's session; a forked process gets its own."""
         if getattr(self._local, "process", None) != os.getpid():
             session = requests.Session()
-            session.headers["User-Agent"] = _user_agent()
+            session.headers["User-Agent"] = user_agent()
             adapter = Adapter(pool_connections=4, pool_maxsize=4, max_retries=0)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
@@ -175,6 +175,6 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _user_agent() -> str:
+def user_agent() -> str:
     """Say what is asking."""
     return f"gen3nb/{metadata.version('gen3nb')} python-requests/{requests.__version__}"

@@ -1,0 +1,340 @@
+"""The object stores that presigned URLs lead to: bytes, in ranges, and nothing that says who is asking.
+
+A presigned URL is permission enough. So no token, cookie or password is ever sent here, and no URL is in any
+message.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests import utils
+
+from gen3nb.client.addresses import is_loopback, origin
+from gen3nb.client.failures import retry_after
+from gen3nb.client.lost import lost
+from gen3nb.client.sending import REDIRECTS, user_agent
+from gen3nb.errors import Gen3Error, IntegrityError, NotFound, RateLimited, ServiceError, Unavailable
+
+__all__ = ["Body", "Storage"]
+
+SERVICE = "storage"
+MOST_REDIRECTS = 3
+CONNECTIONS = 64  # kept alive for each origin
+BLOCK = 1 << 20  # bytes
+LONGEST_ERROR = 1 << 16
+
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_CODE = re.compile(r"<Code>([^<]{1,100})</Code>")
+_WORDS = re.compile(r"<Message>([^<]{1,300})</Message>")
+
+
+class Body:
+    """The bytes of an object, or of a range of it, on their way.
+
+    A context manager: where it is left before its end, the connection is closed.
+
+    Attributes
+    ----------
+    first : int
+        The offset of its first byte in the object.
+    length : int or None
+        How many bytes come; ``None`` where the store does not say.
+    size : int or None
+        Of the whole object, in bytes.
+    etag : str
+        Of the object, as the store wrote it; empty where it has none.
+    """
+
+    def __init__(self, response: urllib3.BaseHTTPResponse, host: str) -> None:
+        self._response = response
+        self._host = host
+        given = response.headers.get("Content-Length")
+        self.length = int(given) if given is not None and given.isdecimal() else None
+        self.etag = response.headers.get("ETag", "")
+        self.first, self.size = 0, self.length
+        if response.status == 206:
+            match = _RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+            if match is None:
+                response.close()
+                raise ServiceError(f"{host} gave a part of a file without saying which", service=SERVICE)
+            self.first, self.size = int(match[1]), int(match[3])
+            self.length = int(match[2]) - self.first + 1
+
+    def blocks(self, size: int = BLOCK) -> Iterator[bytes]:
+        """Give the bytes, so many at a time.
+
+        Raises
+        ------
+        Unavailable
+            They broke off before their end.
+        """
+        count, broken = 0, None
+        while broken is None:
+            try:
+                block = self._response.read(size, decode_content=False)
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                broken = _named(error)
+                break
+            if not block:
+                break
+            count += len(block)
+            yield block
+        if broken is not None or (self.length is not None and count < self.length):
+            self._response.close()
+            raise Unavailable(
+                f"the connection to {self._host} broke off after {count:,} bytes; try again",
+                service=SERVICE,
+                got=count,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._response.close()
+        self._response.release_conn()
+
+
+class Storage:
+    """Requests to presigned URLs, by one pool of connections for all threads.
+
+    Its pickle holds the settings, no connection.
+
+    Parameters
+    ----------
+    timeout : pair of float
+        Seconds to connect, and seconds without a byte.
+    verify : bool or str
+        As in ``requests``: the path of a CA bundle.
+    proxies : Mapping, optional
+        As in ``requests``; by default those that the environment names, never for this machine itself.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: tuple[float, float] = (10.0, 120.0),
+        verify: bool | str = True,
+        proxies: Mapping[str, str] | None = None,
+    ) -> None:
+        self.timeout = timeout
+        self.verify = verify
+        self.proxies = dict(proxies or {})
+        self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return "Storage()"
+
+    def __reduce__(self) -> tuple[Callable[..., Storage], tuple[Any, ...]]:
+        return (_again, (self.timeout, self.verify, self.proxies))
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        with self._lock:
+            for pool in self._pools.values():
+                pool.clear()
+            self._pools.clear()
+
+    def get(self, url: str, *, first: int = 0, last: int | None = None) -> Body:
+        """Begin to read an object.
+
+        Parameters
+        ----------
+        url : str
+            Presigned.
+        first, last : int, optional
+            Offsets of the first and the last byte wanted. A store that knows no ranges gives the whole:
+            ``first`` of the body says so.
+
+        Raises
+        ------
+        NotFound
+            The object is not there.
+        ServiceError
+            The store refuses; ``expired`` says whether the URL's time is over.
+        RateLimited, Unavailable
+            For now; ``retry_after`` may say for how long.
+        """
+        headers = {}
+        if first or last is not None:
+            headers["Range"] = f"bytes={first}-{'' if last is None else last}"
+        response = self._request("GET", url, headers, None)
+        return Body(response, _host(url))
+
+    def put(self, url: str, content: bytes | memoryview | BinaryIO, length: int) -> str:
+        """Store an object, or a part of one.
+
+        Parameters
+        ----------
+        url : str
+            Presigned.
+        content : bytes or file
+            Binary.
+        length : int
+            Bytes.
+
+        Returns
+        -------
+        str
+            The ETag, without its quotes.
+
+        Raises
+        ------
+        ServiceError
+            The store refuses; ``expired`` says whether the URL's time is over.
+        RateLimited, Unavailable
+            For now. Whether the bytes are stored is unknown in the latter case; to send them again is safe.
+        """
+        response = self._request("PUT", url, {"Content-Length": str(length)}, content)
+        etag = response.headers.get("ETag", "").strip('"')
+        response.drain_conn()
+        response.release_conn()
+        return etag
+
+    def _request(
+        self, method: str, url: str, headers: Mapping[str, str], content: Any
+    ) -> urllib3.BaseHTTPResponse:
+        here = url
+        for _ in range(MOST_REDIRECTS + 1):
+            response = self._once(method, here, headers, content)
+            if response.status < 300:
+                return response
+            if response.status not in REDIRECTS or "Location" not in response.headers:
+                raise _refusal(response, _host(here))
+            onward = urljoin(here, response.headers["Location"])
+            response.close()
+            if urlsplit(here).scheme == "https" and urlsplit(onward).scheme != "https":
+                raise ServiceError(f"{_host(here)} sends on to an address without TLS", service=SERVICE)
+            if hasattr(content, "seek"):
+                content.seek(0)
+            here = onward
+        raise ServiceError(f"{_host(url)} sends on and on", service=SERVICE)
+
+    def _once(
+        self, method: str, url: str, headers: Mapping[str, str], content: Any
+    ) -> urllib3.BaseHTTPResponse:
+        connect, read = self.timeout
+        sent = {"User-Agent": user_agent(), "Accept-Encoding": "identity", **headers}
+        failure: Gen3Error | None = None
+        try:
+            return self._pool(url).request(
+                method,
+                str(url),
+                body=content,
+                headers=sent,
+                timeout=urllib3.Timeout(connect=connect, read=read),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            # the libraries' exceptions hold the URL: theirs are neither shown nor chained
+            failure = lost(_as_requests(error), _where(url), SERVICE, method, "").error
+        raise failure
+
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        proxy = self._proxy(url)
+        with self._lock:
+            if self._process != os.getpid():  # a fork shares no connection
+                self._pools, self._process = {}, os.getpid()
+            if proxy not in self._pools:
+                self._pools[proxy] = self._made(proxy)
+            return self._pools[proxy]
+
+    def _proxy(self, url: str) -> str | None:
+        if is_loopback(origin(url)[1]):
+            return None
+        known = {**utils.get_environ_proxies(str(url), self.proxies.get("no_proxy")), **self.proxies}
+        return utils.select_proxy(str(url), known)
+
+    def _made(self, proxy: str | None) -> urllib3.PoolManager:
+        options: dict[str, Any] = {"num_pools": 32, "maxsize": CONNECTIONS, "block": False}
+        options |= _trusted(self.verify)
+        return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+
+
+def _again(timeout: tuple[float, float], verify: bool | str, proxies: Mapping[str, str]) -> Storage:
+    return Storage(timeout=timeout, verify=verify, proxies=proxies)
+
+
+def _trusted(verify: bool | str) -> dict[str, Any]:
+    """Give whose certificates are trusted, by the same settings as for the commons."""
+    if verify is False:
+        return {"cert_reqs": "CERT_NONE", "assert_hostname": False}
+    known = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    path = verify if isinstance(verify, str) else known or utils.DEFAULT_CA_BUNDLE_PATH
+    return {"cert_reqs": "CERT_REQUIRED", "ca_cert_dir" if os.path.isdir(path) else "ca_certs": path}
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or "storage"
+
+
+def _where(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
+
+
+def _named(error: BaseException) -> str:
+    return type(error).__name__
+
+
+def _as_requests(error: BaseException) -> BaseException:
+    """Give the kind of exception that :func:`lost` knows for one of urllib3."""
+    kinds: tuple[tuple[type[BaseException], type[BaseException]], ...] = (
+        (urllib3.exceptions.ProxyError, requests.exceptions.ProxyError),
+        (urllib3.exceptions.SSLError, requests.exceptions.SSLError),
+        (urllib3.exceptions.ConnectTimeoutError, requests.exceptions.ConnectTimeout),
+        (urllib3.exceptions.ReadTimeoutError, requests.exceptions.ReadTimeout),
+    )
+    for theirs, ours in kinds:
+        if isinstance(error, theirs) and not isinstance(error, urllib3.exceptions.NewConnectionError):
+            return ours(error)
+    return error
+
+
+def _refusal(response: urllib3.BaseHTTPResponse, host: str) -> Gen3Error:
+    """Make the exception for an answer that is no success, in the store's own words."""
+    try:
+        text = response.read(LONGEST_ERROR, decode_content=False).decode("utf-8", "replace")
+    except (urllib3.exceptions.HTTPError, OSError):
+        text = ""
+    wait = retry_after(response)
+    response.close()
+    code, words = _CODE.search(text), _WORDS.search(text)
+    said = words[1] if words else ""
+    status = response.status
+    facts: dict[str, Any] = {
+        "service": SERVICE,
+        "status": status,
+        "said": said,
+        "code": code[1] if code else "",
+        "expired": status in (400, 401, 403) and "expired" in f"{said} {code[1] if code else ''}".lower(),
+    }
+    tail = f": {said.rstrip('.')}" if said else ""
+    if status == 404:
+        return NotFound(f"the bytes are not in the storage at {host}{tail}", **facts)
+    if status in (412, 416):
+        return IntegrityError(f"the object at {host} has changed since its first bytes came", status=status)
+    if status == 429:
+        return RateLimited(f"{host} asked to slow down{tail}", retry_after=wait, **facts)
+    if status >= 500:
+        return Unavailable(
+            f"the storage at {host} is not available ({status}){tail}", retry_after=wait, **facts
+        )
+    return ServiceError(f"the storage at {host} refused ({status}){tail}", **facts)
