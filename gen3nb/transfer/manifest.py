@@ -1,0 +1,399 @@
+"""Lists of files, however they come: the portal's, data-client's and gen3's manifests, frames, GUIDs.
+
+Read one entry after the other, so that a manifest may hold millions.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import ijson
+import pandas as pd
+
+from gen3nb.dictionary.elements import nearest
+from gen3nb.errors import TransferError
+from gen3nb.frames.selection import Selection
+from gen3nb.transfer.entries import GUIDS, READ, URLS, Entry, entry_of
+
+__all__ = ["Entry", "Form", "Manifest", "Source", "joined", "read_manifest", "write_manifest"]
+
+#: Whose manifest to write: what each of them calls a file's GUID, name, size and hash.
+Form: TypeAlias = Literal["portal", "data-client", "gen3"]
+
+#: What the files of manifests are called; anything else that is no file on disk is taken for a GUID.
+ENDINGS = (".json", ".jsonl", ".tsv", ".csv", ".txt")
+
+_FORMS: dict[str, tuple[str, str, str, str]] = {
+    "portal": ("object_id", "file_name", "file_size", "md5sum"),
+    "data-client": ("object_id", "title", "size", "md5"),
+    "gen3": ("guid", "file_name", "size", "md5"),
+}
+_LONGEST_CELL = 1 << 24
+
+
+class Manifest:
+    """Files to move, read one after the other.
+
+    Parameters
+    ----------
+    entries : callable
+        Gives them from the start, each time it is called; or once, where they come from an iterator.
+    name : str
+        Where they come from, for messages.
+    """
+
+    def __init__(self, entries: Callable[[], Iterator[Entry]], name: str) -> None:
+        self._entries = entries
+        self.name = name
+
+    def __iter__(self) -> Iterator[Entry]:
+        return self._entries()
+
+    def __repr__(self) -> str:
+        return f"<Manifest: {self.name}>"
+
+    def shard(self, number: int, of: int) -> Manifest:
+        """Give one of several parts, so that as many machines can each take one.
+
+        Which part a file is in hangs on its GUID alone: not on its place, nor on the machine.
+
+        Parameters
+        ----------
+        number : int
+            Which part, from 1.
+        of : int
+            How many parts there are.
+
+        Raises
+        ------
+        TransferError
+            There is no such part.
+        """
+        if not 1 <= number <= of:
+            raise TransferError(f"A shard is one of its total: 1/{of} to {of}/{of}, not {number}/{of}.")
+
+        def part() -> Iterator[Entry]:
+            return (one for one in self if zlib.crc32((one.guid or str(one.row)).encode()) % of == number - 1)
+
+        return Manifest(part, f"{self.name}, shard {number}/{of}")
+
+    def split(self, parts: int) -> list[Manifest]:
+        """Give all shards of so many."""
+        return [self.shard(number, parts) for number in range(1, parts + 1)]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give one row per file: object_id, file_name, file_size, its hashes, urls, authz."""
+        rows = [
+            {
+                "object_id": one.guid,
+                "file_name": one.file_name,
+                "file_size": one.size,
+                "md5sum": one.hashes.get("md5"),
+                **{kind: value for kind, value in one.hashes.items() if kind != "md5"},
+                "urls": list(one.urls),
+                "authz": list(one.authz),
+            }
+            for one in self
+        ]
+        columns = ["object_id", "file_name", "file_size", "md5sum", "urls", "authz"]
+        frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
+        return frame.astype({"file_size": "Int64"})
+
+
+Source: TypeAlias = (
+    "str | os.PathLike[str] | Manifest | pd.DataFrame | Selection | Iterable[str | Entry | Mapping[str, Any]]"
+)
+
+
+def read_manifest(source: Source) -> Manifest:
+    """Read a list of files, whatever it is.
+
+    Parameters
+    ----------
+    source : str, path, Manifest, DataFrame, Selection or iterable
+        A GUID; the path of a manifest (JSON or a table, of the portal, ``data-client``, ``gen3-client`` or
+        ``gen3``); a frame or selection of file records; or GUIDs, entries or records of the file index.
+
+    Returns
+    -------
+    Manifest
+
+    Raises
+    ------
+    TransferError
+        It is no manifest; the message names the place.
+    """
+    if isinstance(source, Manifest):
+        return source
+    if isinstance(source, pd.DataFrame):
+        return Manifest(lambda: _of_frame(source), f"a frame of {len(source):,} rows")
+    if isinstance(source, Selection):
+        return _of_selection(source)
+    if isinstance(source, str | os.PathLike):
+        text = os.fspath(source)
+        if _is_a_path(text):
+            return _of_file(Path(text).expanduser())
+        if not text.strip():
+            raise TransferError("An empty text is no GUID and no manifest.")
+        return Manifest(lambda: iter([Entry(text.strip(), row=1)]), text.strip())
+    if isinstance(source, Mapping):
+        return Manifest(lambda: iter([entry_of(source, 1, "the record")]), "one file")
+    if not isinstance(source, Iterable):
+        raise TransferError(
+            f"Files come as GUIDs, a manifest, a DataFrame or a Selection, not as a {type(source).__name__}."
+        )
+    held = (
+        list(source) if isinstance(source, list | tuple | set | frozenset | pd.Series | pd.Index) else source
+    )
+    count = f"{len(held):,} files" if isinstance(held, list) else "files"
+    return Manifest(lambda: (_of_item(item, row) for row, item in enumerate(held, start=1)), count)
+
+
+def joined(sources: Iterable[Source]) -> Manifest:
+    """Give several manifests as one; a file that two of them have comes once.
+
+    Raises
+    ------
+    TransferError
+        While it is read: two of them say different things of one GUID.
+    """
+    parts = [read_manifest(source) for source in sources]
+
+    def entries() -> Iterator[Entry]:
+        seen: dict[str, Entry] = {}
+        for part in parts:
+            for one in part:
+                known = seen.get(one.guid)
+                if known is None:
+                    if one.guid:
+                        seen[one.guid] = one
+                    yield one
+                elif why := _differing(known, one):
+                    raise TransferError(
+                        f"The manifests do not agree on {one.guid}: {why}. Ask the commons which is right: "
+                        "commons.indexd.get(guid)."
+                    )
+
+    return Manifest(entries, " and ".join(part.name for part in parts) or "no manifest")
+
+
+def _differing(one: Entry, other: Entry) -> str:
+    if one.size is not None and other.size is not None and one.size != other.size:
+        return f"its size is {one.size:,} and {other.size:,} bytes"
+    for kind in one.hashes.keys() & other.hashes.keys():
+        if one.hashes[kind] != other.hashes[kind]:
+            return f"its {kind} is {one.hashes[kind]} and {other.hashes[kind]}"
+    return ""
+
+
+def write_manifest(entries: Iterable[Entry], path: str | os.PathLike[str], form: Form = "portal") -> int:
+    """Write a manifest: JSON, or a tab-separated table where the path ends with ``.tsv``.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+    path : str or path
+        It appears whole or not at all.
+    form : {"portal", "data-client", "gen3"}
+        Whose names to use. The portal's are also gen3-client's; those of gen3 are for the SDK's tools.
+
+    Returns
+    -------
+    int
+        How many files it lists.
+
+    Raises
+    ------
+    TransferError
+        There is no such form, or it cannot be written.
+    """
+    if form not in _FORMS:
+        hint = nearest(str(form), list(_FORMS))
+        words = f" Did you mean {hint[0]!r}?" if hint else ""
+        raise TransferError(
+            f"There is no manifest of the form {form!r}; there are: {', '.join(_FORMS)}.{words}"
+        )
+    target = Path(path).expanduser()
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    write = _write_table if target.suffix.lower() in (".tsv", ".txt") else _write_json
+    try:
+        with open(part, "w", encoding="utf-8", newline="") as file:
+            count = write(entries, file, form)
+        os.replace(part, target)
+    except OSError as error:
+        raise TransferError(f"The manifest {target} cannot be written: {error.strerror}.") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+    return count
+
+
+def _named(one: Entry, form: Form) -> dict[str, Any]:
+    guid, name, size, md5 = _FORMS[form]
+    facts: dict[str, Any] = {guid: one.guid, name: one.file_name, size: one.size, md5: one.hashes.get("md5")}
+    facts |= {kind: value for kind, value in one.hashes.items() if kind != "md5"}
+    if form == "gen3":
+        facts |= {"urls": list(one.urls), "authz": list(one.authz)}
+    return facts
+
+
+def _write_json(entries: Iterable[Entry], file: io.TextIOBase, form: Form) -> int:
+    count = 0
+    file.write("[")
+    for count, one in enumerate(entries, start=1):
+        facts = {name: value for name, value in _named(one, form).items() if value not in (None, [])}
+        file.write(",\n " if count > 1 else "\n ")
+        json.dump(facts, file, ensure_ascii=False)
+    file.write("\n]\n")
+    return count
+
+
+def _write_table(entries: Iterable[Entry], file: io.TextIOBase, form: Form) -> int:
+    names = [*_FORMS[form], "sha256", "sha512"] + (["urls", "authz"] if form == "gen3" else [])
+    table = csv.DictWriter(file, names, delimiter="\t", extrasaction="ignore", lineterminator="\n")
+    table.writeheader()
+    count = 0
+    for one in entries:
+        count += 1
+        facts = _named(one, form)
+        table.writerow(
+            {name: " ".join(value) if isinstance(value, list) else value for name, value in facts.items()}
+        )
+    return count
+
+
+# --- where entries come from ------------------------------------------------------------------------------
+
+
+def _is_a_path(text: str) -> bool:
+    if text.lower().endswith(ENDINGS):
+        return True
+    try:
+        return Path(text).expanduser().is_file()
+    except (OSError, ValueError):  # a name that is too long, or holds NUL
+        return False
+
+
+def _of_item(item: Any, row: int) -> Entry:
+    if isinstance(item, Entry):
+        return item
+    if isinstance(item, Mapping):
+        return entry_of(item, row, f"entry {row}")
+    if isinstance(item, str) and item.strip():
+        return Entry(item.strip(), row=row)
+    if item is None or item is pd.NA or item != item or item == "":
+        return Entry("", row=row)
+    raise TransferError(f"Entry {row} is no GUID: {item!r}.")
+
+
+def _of_frame(frame: pd.DataFrame) -> Iterator[Entry]:
+    names = [str(name) for name in frame.columns]
+    if not (set(GUIDS) - {"id"} | set(URLS)) & set(names):
+        raise TransferError(
+            "The frame names no files: it has no column object_id (the GUIDs of file records). Its columns: "
+            f"{', '.join(names[:10])}{' …' if len(names) > 10 else ''}."
+        )
+    wanted = [at for at, name in enumerate(names) if name in READ]
+    columns = [frame.iloc[:, at].tolist() for at in wanted]
+    for row, values in enumerate(zip(*columns, strict=True), start=2):
+        facts = {names[at]: value for at, value in zip(wanted, values, strict=True)}
+        yield entry_of(facts, row, f"row {row} of the frame")
+
+
+def _of_selection(selection: Selection) -> Manifest:
+    try:
+        chosen = selection.with_columns("object_id", "file_name", "file_size", "md5sum")
+    except LookupError:
+        raise TransferError(
+            f"{selection.node} describes no files: its records have no object_id. Select a node of files."
+        ) from None
+
+    def entries() -> Iterator[Entry]:
+        row = 1
+        for page in chosen.pages(1_000):
+            for one in _of_frame(page):
+                row += 1
+                yield one
+
+    return Manifest(entries, f"a selection of {selection.node}")
+
+
+def _of_file(path: Path) -> Manifest:
+    try:
+        with open(path, "rb") as file:
+            head = file.read(4096)
+    except IsADirectoryError:
+        raise TransferError(f"{path} is a folder, not a manifest.") from None
+    except OSError as error:
+        raise TransferError(f"The manifest {path} cannot be read: {error.strerror}.") from error
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not start:
+        raise TransferError(f"The manifest {path} is empty.")
+    if start[:1] == b"<":
+        raise TransferError(
+            f"{path} is a web page, not a manifest: the download was probably made while signed out. Sign in "
+            "to the portal and download the manifest again."
+        )
+    if b"\0" in head:
+        raise TransferError(f"{path} is no manifest: it is not text. Manifests are JSON, TSV or CSV.")
+    read = _of_json if start[:1] in (b"[", b"{") else _of_table
+    return Manifest(lambda: read(path), str(path))
+
+
+def _of_json(path: Path) -> Iterator[Entry]:
+    with open(path, "rb") as file:
+        if file.read(3) != b"\xef\xbb\xbf":
+            file.seek(0)
+        many = file.peek(1)[:1] == b"[" or _begins_with_a_list(file)
+        row = 0
+        try:
+            for item in ijson.items(file, "item" if many else "", use_float=True, multiple_values=not many):
+                row += 1
+                yield _of_item(item, row)
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            words = " ".join(str(error).split())[:200]
+            raise TransferError(f"The manifest {path} is not readable after entry {row}: {words}.") from error
+
+
+def _begins_with_a_list(file: io.BufferedReader) -> bool:
+    place = file.tell()
+    start = file.read(4096).lstrip()
+    file.seek(place)
+    return start[:1] == b"["
+
+
+def _of_table(path: Path) -> Iterator[Entry]:
+    csv.field_size_limit(_LONGEST_CELL)
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        try:
+            head = file.readline()
+            tab = "\t" in head or "," not in head
+            names = [
+                name.strip().lstrip("*") for name in next(csv.reader([head], delimiter="\t" if tab else ","))
+            ]
+            if not set(names) & set(READ):
+                if len(names) == 1 and " " not in names[0]:  # a bare list of GUIDs
+                    yield Entry(names[0], row=1)
+                    for row, line in enumerate(file, start=2):
+                        if line.strip():
+                            yield Entry(line.strip(), row=row)
+                    return
+                raise TransferError(
+                    f"{path} is no manifest: no column is called {', '.join(GUIDS[:3])} or the like. "
+                    f"Its columns: {', '.join(names[:10])}."
+                )
+            reader = csv.DictReader(file, names, delimiter="\t" if tab else ",")
+            for facts in reader:
+                if any(facts.values()):
+                    row = reader.line_num + 1
+                    yield entry_of(facts, row, f"line {row} of {path}")
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise TransferError(f"{path} is no manifest: it is no table of text ({error}).") from error

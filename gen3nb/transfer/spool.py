@@ -1,0 +1,112 @@
+"""What became of each file, kept on disk while it grows: a million files take no more memory than ten."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
+
+__all__ = ["Outcome", "Spool"]
+
+STEP = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file.
+
+    Attributes
+    ----------
+    guid : str
+        Empty where it has none (yet).
+    name : str
+        Its path: within the folder for a download, on this machine for an upload.
+    bytes : int
+        How many were moved, this time.
+    seconds : float
+        From its first byte to its last check.
+    hash : str
+        Which was checked: ``md5``, ``sha256`` …; empty where none was.
+    status : str
+        ``downloaded``, ``uploaded``, ``already there``, ``failed``, ``not started``.
+    why : str
+        Of what is not as one would expect.
+    """
+
+    guid: str
+    name: str
+    bytes: int = 0
+    seconds: float = 0.0
+    hash: str = ""
+    status: str = "not started"
+    why: str = ""
+
+
+class Spool:
+    """Outcomes in the order of the files, in a temporary database that goes with it.
+
+    Threads may share it.
+    """
+
+    def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
+        self.counts: Counter[str] = Counter()
+        self.bytes = 0
+        self._lock = threading.Lock()
+        # an empty name: SQLite keeps it in memory while it is small, and in a file without a name then
+        self._base = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._base.execute(
+            "create table outcome "
+            "(position integer primary key, guid, name, bytes, seconds, hash, status, why)"
+        )
+        self._next = 0
+        self.add_all(outcomes)
+
+    def __len__(self) -> int:
+        return sum(self.counts.values())
+
+    def add(self, outcome: Outcome, position: int | None = None) -> None:
+        """Take an outcome in.
+
+        Parameters
+        ----------
+        outcome : Outcome
+        position : int, optional
+            The file's place in the order; by default after the last.
+        """
+        self.add_all([outcome], position)
+
+    def add_all(self, outcomes: Iterable[Outcome], position: int | None = None) -> None:
+        """Take several in, one after the other."""
+        with self._lock:
+            start = self._next if position is None else position
+            rows = [(start + at, *astuple(one)) for at, one in enumerate(outcomes)]
+            self._base.execute("begin")
+            self._base.executemany("insert into outcome values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._base.execute("commit")
+            self._next = max(self._next, start + len(rows))
+            for row in rows:
+                self.counts[row[6]] += 1
+                self.bytes += row[3]
+
+    def __iter__(self) -> Iterator[Outcome]:
+        return self.with_status()
+
+    def with_status(self, *statuses: str) -> Iterator[Outcome]:
+        """Give the outcomes of these statuses, or all, in order."""
+        where = f"and status in ({', '.join('?' * len(statuses))})" if statuses else ""
+        sql = f"select * from outcome where position > ? {where} order by position limit {STEP}"  # noqa: S608
+        last = -1
+        while True:
+            with self._lock:
+                rows = self._base.execute(sql, (last, *statuses)).fetchall()
+            if not rows:
+                return
+            for row in rows:
+                yield Outcome(*row[1:])
+            last = rows[-1][0]
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._base.close()
