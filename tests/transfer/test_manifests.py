@@ -43,7 +43,7 @@ def test_what_is_written_is_read_again(tmp_path, form, ending):
 @pytest.mark.parametrize(
     "content",
     [
-        '[{"object_id": "x", "subject_id": "s", "file_name": "f", "file_size": 3, "md5sum": "%s"}]'
+        '[{"object_id": "x", "subject_id": "s", "file_name": "f", "file_size": 3, "md5sum": "%s"}]',
         '[{"object_id": "x", "subject_id": "s", "title": "f", "size": "3", "md5": "%s"}]',
         '{"guid": "x", "file_name": "f", "size": 3, "hashes": {"md5": "%s", "crc": "1"}}',
         '\ufeff[{"did": "x", "file_name": "f", "size": 3, "hashes": {"md5": "%s"}}]',
