@@ -40,6 +40,7 @@ SERVICES = {
     "requestor": "the access request service",
     "sower": "the job service",
     "mds": "the metadata service",
+    "storage": "the object store",
 }
 
 

@@ -13,12 +13,13 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from gen3nb.client.failures import Needs
 from gen3nb.client.redaction import Secret
 from gen3nb.client.transport import Transport
-from gen3nb.errors import Gen3Error, ServiceError
+from gen3nb.errors import Gen3Error, NotFound, PermissionDenied, ServiceError
 
 __all__ = ["FileRoutes", "Presigned"]
 
 SERVICE = "fence"
 AT_ONCE = 500  # GUIDs in one request for URLs
+PROBES = 16  # GUIDs without a prefix that are asked for singly before bulk is believed about all of them
 SINGLY = 16  # requests at a time where the commons signs one URL a request
 LIFETIME = 3600  # seconds, where a URL does not say when it ends
 UPLOADS = "/data_file"
@@ -87,7 +88,10 @@ class FileRoutes:
         params = {name: value for name, value in given.items() if value is not None}
         needs = Needs(f"download {guid}", "its authz", ("read-storage",))
         path = f"/user/data/download/{_part(guid)}"
-        answer = self.transport.json("GET", path, service=SERVICE, params=params, needs=needs)
+        try:
+            answer = self.transport.json("GET", path, service=SERVICE, params=params, needs=needs)
+        except NotFound as error:
+            raise _named(error, guid) from None
         return _presigned(guid, answer, "url")
 
     def download_urls(
@@ -96,7 +100,7 @@ class FileRoutes:
         """Give URLs to download many files (``POST /user/data/download/bulk``, 500 at a request).
 
         Where the commons has no such route, or refuses there what it allows singly, one request each, several
-        at a time.
+        at a time. What it refuses both ways is asked for singly once of each kind, to learn why.
 
         Parameters
         ----------
@@ -109,36 +113,29 @@ class FileRoutes:
         tuple of dict
             The URLs by GUID, and for each GUID that has none the error that says why.
         """
-        urls: dict[str, Presigned] = {}
-        refused: dict[str, Gen3Error] = {}
-
-        def singly(guid: str) -> None:
-            try:
-                urls[guid] = self.download_url(guid, protocol=protocol, expires_in=expires_in)
-            except Gen3Error as error:
-                refused[guid] = error
-
+        found = _Found(lambda guid: self.download_url(guid, protocol=protocol, expires_in=expires_in))
         rest = iter(dict.fromkeys(guids))
         while part := list(islice(rest, AT_ONCE)):
-            urls |= self._bulk(part, protocol, expires_in) if self._in_bulk and len(part) > 1 else {}
-            left = [guid for guid in part if guid not in urls]
-            if len(left) == len(part) and len(part) > 1 and self._in_bulk:
-                singly(left.pop(0))  # is it the files, or the route?
-                self._in_bulk = not urls.keys() & set(part)
-            _each(singly, left)
-        return urls, refused
+            codes: dict[str, int] = {}
+            if self._in_bulk and len(part) > 1:
+                urls, codes = self._bulk(part, protocol, expires_in)
+                found.urls |= urls
+            left = [guid for guid in part if guid not in found.urls]
+            needless = found.settle(left, codes)
+            if needless and len(left) == len(part):
+                self._in_bulk = False  # it refuses there whatever this user may have
+        return found.urls, found.refused
 
     def _bulk(
         self, guids: Sequence[str], protocol: str | None, expires_in: int | None
-    ) -> dict[str, Presigned]:
-        given = {"protocol": protocol, "expires_in": expires_in}
-        params = {name: value for name, value in given.items() if value is not None}
+    ) -> tuple[dict[str, Presigned], dict[str, int]]:
+        """Ask for many URLs at once; give them, and the status of each GUID that has none."""
         try:
             answer = self.transport.json(
                 "POST",
                 "/user/data/download/bulk",
                 service=SERVICE,
-                params=params,
+                params=_given({"protocol": protocol, "expires_in": expires_in}),
                 json={"guids": list(guids)},
                 retry=True,
             )
@@ -146,11 +143,13 @@ class FileRoutes:
             if error.facts["status"] not in (404, 405, 501):
                 raise
             self._in_bulk = False
-            return {}
+            return {}, {}
         listed = answer.get("urls") if isinstance(answer, dict) else None
         if not isinstance(listed, list):
             raise ServiceError("the sign-in service gave no list of URLs", service=SERVICE)
-        return {one["drs_object_id"]: _presigned(one["drs_object_id"], one, "url") for one in listed}
+        urls = {one["drs_object_id"]: _presigned(one["drs_object_id"], one, "url") for one in listed}
+        failed = answer.get("failed_guids") or ()
+        return urls, {guid: int(one["error_code"]) for one in failed for guid in one["object_ids"]}
 
     # -- up ------------------------------------------------------------------------------------------------
 
@@ -267,6 +266,73 @@ class FileRoutes:
         """
         answer = self.transport.json("GET", "/user/data/buckets", service=SERVICE)
         return {str(kind).upper(): dict(held) for kind, held in answer.items() if isinstance(held, Mapping)}
+
+
+class _Found:
+    """URLs that were found and refusals, and what was learnt of the kinds of refusals in bulk."""
+
+    def __init__(self, ask: Callable[[str], Presigned]) -> None:
+        self.urls: dict[str, Presigned] = {}
+        self.refused: dict[str, Gen3Error] = {}
+        self._ask = ask
+        self._kinds: dict[tuple[int, str], Gen3Error | None] = {}  # None: bulk is wrong about them
+
+    def singly(self, guid: str) -> None:
+        """Ask for one URL."""
+        try:
+            self.urls[guid] = self._ask(guid)
+        except Gen3Error as error:
+            self.refused[guid] = error
+
+    def settle(self, guids: Sequence[str], codes: Mapping[str, int]) -> bool:
+        """Find URLs of what bulk gave none for, or say why there is none.
+
+        Refusals of one status, for GUIDs of one prefix, are of one kind. A few of each are asked for singly;
+        if none of them is given, bulk is believed for the others.
+
+        Returns
+        -------
+        bool
+            Whether permissions that bulk denies are there.
+        """
+        groups: dict[tuple[int, str], list[str]] = {}
+        for guid in guids:
+            groups.setdefault((codes.get(guid, 0), guid.rpartition("/")[0]), []).append(guid)
+        for kind, group in groups.items():
+            if kind not in self._kinds and kind[0]:
+                # bulk knows no GUID without its prefix
+                few = PROBES if kind[0] == 404 and not kind[1] else 1
+                probes, group = group[:few], group[few:]
+                _each(self.singly, probes)
+                self._kinds[kind] = None if self.urls.keys() & set(probes) else self.refused[probes[0]]
+            like = self._kinds.get(kind)
+            if like is None:
+                _each(self.singly, group)
+            else:
+                self.refused |= {guid: _alike(guid, kind[0], like) for guid in group}
+        denied = [kind for kind in groups if kind[0] in (401, 403)]
+        return bool(denied) and all(self._kinds[kind] is None for kind in denied)
+
+
+def _named(error: NotFound, guid: str) -> NotFound:
+    """Say which file it is that there is no URL for."""
+    said = error.facts.get("said")
+    if error.facts.get("absent") or not said or guid in error.message:
+        return error
+    words = f'there is no URL for {guid} (the sign-in service said, with 404: "{said}")'
+    return NotFound(f"{words}; check the GUID, and that the file was uploaded", **error.facts)
+
+
+def _alike(guid: str, status: int, like: Gen3Error) -> Gen3Error:
+    """Make the error of a GUID that was refused in bulk, as another of its kind was singly."""
+    facts = {**like.facts, "said": None, "path": None}
+    if isinstance(like, PermissionDenied):
+        words = f"you may not download {guid}: you lack 'read-storage' on what its authz names"
+        return PermissionDenied(f"{words}; ask the commons' data access contact for it", **facts)
+    if isinstance(like, NotFound):
+        return NotFound(f"the commons has no file {guid}, or none of its bytes", **facts)
+    words = f"the commons gave no URL for {guid} (status {status})"
+    return type(like)(f"{words}; another like it: {like.message}", **facts)
 
 
 def _each(act: Callable[[str], None], guids: Sequence[str]) -> None:

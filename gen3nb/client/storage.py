@@ -6,6 +6,7 @@ message.
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import threading
@@ -21,6 +22,7 @@ from requests import utils
 from gen3nb.client.addresses import is_loopback, origin
 from gen3nb.client.failures import retry_after
 from gen3nb.client.lost import lost
+from gen3nb.client.redaction import Secret, redact
 from gen3nb.client.sending import REDIRECTS, user_agent
 from gen3nb.errors import Gen3Error, IntegrityError, NotFound, RateLimited, ServiceError, Unavailable
 
@@ -32,7 +34,7 @@ CONNECTIONS = 64  # kept alive for each origin
 BLOCK = 1 << 20  # bytes
 LONGEST_ERROR = 1 << 16
 
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _CODE = re.compile(r"<Code>([^<]{1,100})</Code>")
 _WORDS = re.compile(r"<Message>([^<]{1,300})</Message>")
 
@@ -57,6 +59,7 @@ class Body:
     def __init__(self, response: urllib3.BaseHTTPResponse, host: str) -> None:
         self._response = response
         self._host = host
+        self._whole = False  # whether its last byte was read
         given = response.headers.get("Content-Length")
         self.length = int(given) if given is not None and given.isdecimal() else None
         self.etag = response.headers.get("ETag", "")
@@ -66,7 +69,7 @@ class Body:
             if match is None:
                 response.close()
                 raise ServiceError(f"{host} gave a part of a file without saying which", service=SERVICE)
-            self.first, self.size = int(match[1]), int(match[3])
+            self.first, self.size = int(match[1]), None if match[3] == "*" else int(match[3])
             self.length = int(match[2]) - self.first + 1
 
     def blocks(self, size: int = BLOCK) -> Iterator[bytes]:
@@ -85,9 +88,12 @@ class Body:
                 broken = _named(error)
                 break
             if not block:
+                self._whole = True
                 break
             count += len(block)
             yield block
+        if self.length is not None and count == self.length:
+            self._whole = True
         if broken is not None or (self.length is not None and count < self.length):
             self._response.close()
             raise Unavailable(
@@ -102,8 +108,8 @@ class Body:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self._response.close()
+        if not self._whole:
+            self._response.close()  # what is still to come would be taken for the next answer
         self._response.release_conn()
 
 
@@ -170,6 +176,7 @@ class Storage:
             For now; ``retry_after`` may say for how long.
         """
         headers = {}
+        url = Secret(url)
         if first or last is not None:
             headers["Range"] = f"bytes={first}-{'' if last is None else last}"
         response = self._request("GET", url, headers, None)
@@ -183,9 +190,9 @@ class Storage:
         url : str
             Presigned.
         content : bytes or file
-            Binary.
+            Binary; a file is read from where it stands.
         length : int
-            Bytes.
+            How many bytes of it.
 
         Returns
         -------
@@ -199,7 +206,8 @@ class Storage:
         RateLimited, Unavailable
             For now. Whether the bytes are stored is unknown in the latter case; to send them again is safe.
         """
-        response = self._request("PUT", url, {"Content-Length": str(length)}, content)
+        url = Secret(url)
+        response = self._request("PUT", url, {"Content-Length": str(length)}, _Source.of(content, length))
         etag = response.headers.get("ETag", "").strip('"')
         response.drain_conn()
         response.release_conn()
@@ -208,19 +216,19 @@ class Storage:
     def _request(
         self, method: str, url: str, headers: Mapping[str, str], content: Any
     ) -> urllib3.BaseHTTPResponse:
-        here = url
+        here = Secret(url)
         for _ in range(MOST_REDIRECTS + 1):
             response = self._once(method, here, headers, content)
             if response.status < 300:
                 return response
             if response.status not in REDIRECTS or "Location" not in response.headers:
                 raise _refusal(response, _host(here))
-            onward = urljoin(here, response.headers["Location"])
+            onward = Secret(urljoin(here, response.headers["Location"]))
             response.close()
             if urlsplit(here).scheme == "https" and urlsplit(onward).scheme != "https":
                 raise ServiceError(f"{_host(here)} sends on to an address without TLS", service=SERVICE)
-            if hasattr(content, "seek"):
-                content.seek(0)
+            if isinstance(content, _Source):
+                content.again()
             here = onward
         raise ServiceError(f"{_host(url)} sends on and on", service=SERVICE)
 
@@ -230,6 +238,10 @@ class Storage:
         connect, read = self.timeout
         sent = {"User-Agent": user_agent(), "Accept-Encoding": "identity", **headers}
         failure: Gen3Error | None = None
+        scheme = urlsplit(url).scheme
+        if scheme not in ("http", "https"):
+            kind = f"{scheme}:" if scheme else "no web address"
+            raise ServiceError(f"bytes come by https: here, and this URL is {kind}", service=SERVICE)
         try:
             return self._pool(url).request(
                 method,
@@ -265,7 +277,41 @@ class Storage:
     def _made(self, proxy: str | None) -> urllib3.PoolManager:
         options: dict[str, Any] = {"num_pools": 32, "maxsize": CONNECTIONS, "block": False}
         options |= _trusted(self.verify)
-        return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+        if not proxy:
+            return urllib3.PoolManager(**options)
+        where = proxy if "://" in proxy else f"http://{proxy}"
+        if where.startswith("socks"):
+            from urllib3.contrib.socks import SOCKSProxyManager
+
+            return SOCKSProxyManager(where, **options)
+        user, password = utils.get_auth_from_url(where)
+        shown = urllib3.make_headers(proxy_basic_auth=f"{user}:{password}") if user else None
+        return urllib3.ProxyManager(where, proxy_headers=shown, **options)
+
+
+class _Source:
+    """So many bytes of a file, from where it stands; a whole file would be sent to its end."""
+
+    def __init__(self, file: BinaryIO, length: int) -> None:
+        self._file = file
+        self._length = self._left = length
+        self._start = file.tell()
+
+    @classmethod
+    def of(cls, content: bytes | memoryview | BinaryIO, length: int) -> _Source | bytes | memoryview:
+        """Give what is sent for bytes or a file."""
+        return content if isinstance(content, bytes | bytearray | memoryview) else cls(content, length)
+
+    def read(self, size: int = -1) -> bytes:
+        """Give the next bytes."""
+        block = self._file.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(block)
+        return block
+
+    def again(self) -> None:
+        """Go back to the first byte."""
+        self._file.seek(self._start)
+        self._left = self._length
 
 
 def _again(timeout: tuple[float, float], verify: bool | str, proxies: Mapping[str, str]) -> Storage:
@@ -278,6 +324,8 @@ def _trusted(verify: bool | str) -> dict[str, Any]:
         return {"cert_reqs": "CERT_NONE", "assert_hostname": False}
     known = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     path = verify if isinstance(verify, str) else known or utils.DEFAULT_CA_BUNDLE_PATH
+    if not os.path.exists(path):
+        raise OSError(f"Could not find a suitable TLS CA certificate bundle, invalid path: {path}")
     return {"cert_reqs": "CERT_REQUIRED", "ca_cert_dir" if os.path.isdir(path) else "ca_certs": path}
 
 
@@ -287,7 +335,7 @@ def _host(url: str) -> str:
 
 def _where(url: str) -> str:
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.scheme else "no address"
 
 
 def _named(error: BaseException) -> str:
@@ -317,7 +365,7 @@ def _refusal(response: urllib3.BaseHTTPResponse, host: str) -> Gen3Error:
     wait = retry_after(response)
     response.close()
     code, words = _CODE.search(text), _WORDS.search(text)
-    said = words[1] if words else ""
+    said = redact(html.unescape(words[1])) if words else ""
     status = response.status
     facts: dict[str, Any] = {
         "service": SERVICE,

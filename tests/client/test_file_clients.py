@@ -173,6 +173,63 @@ def test_what_bulk_refuses_is_asked_for_singly(submitter, commons):
     assert (set(urls), refused) == (set(guids), {})
 
 
+def asked(commons: gen3nb.Commons) -> None:
+    """Count requests for URLs from now on, in bulk and singly."""
+    faults = commons.sandbox.faults
+    faults.add("latency", path="/user/data/download/bulk", seconds=0)
+    faults.add("latency", path="/user/data/download/*", method="GET", seconds=0)
+
+
+def counted(commons: gen3nb.Commons) -> tuple[int, int]:
+    bulk, single = (one["struck"] for one in commons.sandbox.faults.list())
+    return bulk, single
+
+
+def test_what_is_refused_both_ways_is_not_asked_for_one_by_one(submitter, commons, monkeypatch):
+    monkeypatch.setattr("gen3nb.client.fence_files.AT_ONCE", 20)
+    foreign = [
+        registered(commons, authz=[f"/programs/OTHER-{number % 3}"], urls=["s3://commons-data/x"])
+        for number in range(45)
+    ]
+    blank = [registered(submitter) for _ in range(45)]
+    fine = [uploaded(submitter, b"x") for _ in range(2)]
+    submitter.fence._in_bulk = True
+    asked(commons)
+    urls, refused = submitter.fence.download_urls([*foreign, *blank, *fine])
+    assert counted(commons) == (5, 2)
+    assert set(urls) == set(fine)
+    assert set(refused) == {*foreign, *blank}
+    for guids, kind in ((foreign, errors.PermissionDenied), (blank, errors.NotFound)):
+        for guid in guids:
+            assert type(refused[guid]) is kind
+            assert guid in str(refused[guid])
+    assert "OTHER-0" not in str(refused[foreign[1]]), "the words were about another file"
+
+
+def test_guids_without_prefix_are_found_among_unknown_ones(submitter, commons):
+    fine = [uploaded(submitter, b"x") for _ in range(3)]
+    bare = [guid.removeprefix("dg.TEST/") for guid in fine]
+    submitter.fence._in_bulk = True
+    urls, refused = submitter.fence.download_urls(["nope", *bare, fine[0]])
+    assert set(urls) == {*bare, fine[0]}
+    assert set(refused) == {"nope"}
+    asked(commons)
+    unknown = [f"unknown-{number}" for number in range(100)]
+    urls, refused = submitter.fence.download_urls([*unknown, fine[0]])
+    assert (set(urls), set(refused)) == ({fine[0]}, set(unknown))
+    assert counted(commons) == (1, 16)
+
+
+def test_who_is_refused_in_bulk_alone_is_not_asked_to_wait_for_it(commons, submitter, monkeypatch):
+    monkeypatch.setattr("gen3nb.client.fence_files.AT_ONCE", 2)
+    guids = [uploaded(submitter, b"x") for _ in range(6)]
+    commons.fence._in_bulk = True
+    asked(commons)
+    urls, refused = commons.fence.download_urls(guids)  # an admin by a grant on /
+    assert (set(urls), refused) == (set(guids), {})
+    assert counted(commons) == (1, 6)
+
+
 def test_parts(submitter):
     parts = [os.urandom(5 << 20), b"end"]
     guid, upload = submitter.fence.start_multipart("big.bin")

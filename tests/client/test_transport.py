@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import requests
-from client_stub import Reply, Stub, make_jwt
+from client_stub import Reply, Stub, make_jwt, self_signed
 
 import gen3nb
 from gen3nb import errors
@@ -250,7 +250,7 @@ def test_https_where_http_is_spoken(stub: Stub) -> None:
 
 
 def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
-    certificate = _self_signed(tmp_path)
+    certificate = self_signed(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -408,41 +408,6 @@ def test_the_log_holds_no_secret(stub: Stub, caplog: pytest.LogCaptureFixture) -
     assert "trying again" in caplog.text
     assert token.split(".")[1] not in caplog.text
     assert token.split(".")[2] not in caplog.text
-
-
-def _self_signed(folder: Path) -> Path:
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "self-signed.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
 
 
 def test_what_json_cannot_hold_is_an_error_of_ours(stub: Stub, transport: Transport) -> None:
