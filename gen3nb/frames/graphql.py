@@ -12,10 +12,10 @@ from gen3nb.errors import DictionaryError
 from gen3nb.frames.casting import read_text
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.decoding import OF_EVERY_RECORD
+from gen3nb.frames.paging import PAGE, Paging
 
 __all__ = [
     "EVERY",
-    "PAGE",
     "count_records",
     "fields_text",
     "given_wrong",
@@ -26,7 +26,6 @@ __all__ = [
     "two_links_to_one",
 ]
 
-PAGE = 1_000
 #: Arguments of a list below the root: all of it, in an order that stays.
 EVERY = '(first: 0, order_by_asc: "id")'
 
@@ -117,21 +116,24 @@ def graphql_pages(
     ------
     list of dict
         Records as the export gives them.
+
+    Raises
+    ------
+    IntegrityError
+        So many records came or went meanwhile that the place is lost.
     """
     text = (
         "query ($first: Int, $offset: Int, $project_id: [String]) { "
         f'page: {node.name}(first: $first, offset: $offset, order_by_asc: "id", project_id: $project_id) '
         f"{{ {fields_text(node, columns)} }} }}"
     )
-    offset = 0
-    while True:
-        variables = {"first": size, "offset": offset, "project_id": [str(project)]}
-        page = connection.peregrine.query(text, variables).get("page") or []
-        if page:
-            yield [mended(record, node) for record in page]
-        if len(page) < size:
-            return
-        offset += size
+
+    def ask(first: int, offset: int) -> list[dict[str, Any]]:
+        variables = {"first": first, "offset": offset, "project_id": [str(project)]}
+        return connection.peregrine.query(text, variables).get("page") or []
+
+    for page in Paging(ask, node.name).pages(size):
+        yield [mended(record, node) for record in page]
 
 
 def mended(record: dict[str, Any], node: Node) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 from gen3nb.frames.decoding import read_columns
 from gen3nb.frames.exporting import by_ids, whole_project
 from gen3nb.frames.keys import KeyTable, Marks, StoredKey, batched, marks
+from gen3nb.frames.paging import Paging
 from gen3nb.frames.progress import Meter
 from gen3nb.frames.reading import stored_records
 
@@ -204,17 +205,16 @@ class Look:
 
     def _all(self, node: str) -> Iterator[StoredKey]:
         text = (
-            f"query ($project: [String], $offset: Int) {{ {node}(first: {PAGE}, offset: $offset, "
-            'order_by_asc: "id", project_id: $project) { id submitter_id updated_datetime } }'
+            f"query ($project: [String], $first: Int, $offset: Int) {{ {node}(project_id: $project, "
+            'first: $first, offset: $offset, order_by_asc: "id") { id submitter_id updated_datetime } }'
         )
-        offset = 0
-        while True:
-            variables = {"project": [str(self.project)], "offset": offset}
-            page = list(_stored(self.connection.peregrine.query(text, variables), node))
-            yield from page
-            if len(page) < PAGE:
-                return
-            offset += PAGE
+
+        def ask(first: int, offset: int) -> list[dict[str, Any]]:
+            variables = {"project": [str(self.project)], "first": first, "offset": offset}
+            return self.connection.peregrine.query(text, variables).get(node) or []
+
+        for page in Paging(ask, node).pages(PAGE):
+            yield from _stored({node: page}, node)
 
     def have_taken(
         self, node: Node, sink: Callable[[], Sink[S]], ids: Iterable[str] | None = None, count: int = 0

@@ -15,9 +15,10 @@ from gen3nb.frames.codec import plain_column
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.filtering import Condition, conditions_of, fits
 from gen3nb.frames.following import Links
-from gen3nb.frames.graphql import PAGE, given_wrong, resolve
+from gen3nb.frames.graphql import given_wrong, resolve
 from gen3nb.frames.nested import Built, Level, far_column
 from gen3nb.frames.origin import tag_as
+from gen3nb.frames.paging import PAGE, Paging
 from gen3nb.frames.progress import Progress, report
 from gen3nb.frames.reading import facts
 
@@ -317,28 +318,17 @@ class Selection:
             yield self._finished(built.finish())
 
     def _pages(self, size: int) -> Iterator[list[dict[str, Any]]]:
-        """Give the records as they come; raises at the end if they are not as many as the commons counts."""
-        text, offset = self._text(self._needed()), 0
-        variables = self.variables
+        """Give the records as they come; raises at the end if they are fewer than the commons counts."""
+        text, variables = self._text(self._needed()), self.variables
+
+        def ask(first: int, offset: int) -> list[dict[str, Any]]:
+            window = {**variables, "first": first, "offset": offset}
+            return self._connection.peregrine.query(text, window).get(self.node) or []
+
         before = self._counted()
-        seen: set[str] = set()
-        while True:
-            answer = self._connection.peregrine.query(text, {**variables, "first": size, "offset": offset})
-            page = answer.get(self.node) or []
-            seen.update(record["id"] for record in page)
-            if page:
-                yield page
-            offset += len(page)
-            if len(page) < size:
-                break
-        after = before if offset == before else self._counted()
-        # where one goes, those behind it move up, and the next page begins one too late
-        skipped = offset > size and after < before
-        if len(seen) != offset or skipped or not min(before, after) <= offset <= max(before, after):
-            raise IntegrityError(
-                f"The {self.node} records changed while they were read: {len(seen):,} came in {offset:,} "
-                f"rows, and the commons counts {after:,}. Read them again."
-            )
+        paging = Paging(ask, self.node)
+        yield from paging.pages(size)
+        paging.check(before, before if paging.given == before else self._counted())
 
     def __repr__(self) -> str:
         where = f" in {self.project}" if self.project else ""
