@@ -30,6 +30,7 @@ from gen3nb.client.sower import Sower
 from gen3nb.client.transport import Transport
 from gen3nb.client.workspace import Workspace
 from gen3nb.commons.collaborators import ROLES, Collaborators
+from gen3nb.commons.files import Files
 from gen3nb.commons.making_verbs import MakingVerbs
 from gen3nb.commons.reading_verbs import ReadingVerbs
 from gen3nb.commons.registry import forget, remember
@@ -96,6 +97,11 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
     def collaborators(self) -> Collaborators:
         """Who works on a project: access requests in one step (requestor, ``POST /requestor/request``)."""
         return Collaborators(self.requestor, self.arborist, self.project_id, roles=self._roles)
+
+    @property
+    def files(self) -> Files:
+        """The files of the commons: download, upload, register (fence, indexd, the object stores)."""
+        return Files(self)
 
     @property
     def endpoint(self) -> str:

@@ -61,7 +61,7 @@ class Meter:
 
 
 @contextmanager
-def report(progress: Progress, total: int | None, label: str) -> Iterator[Meter]:
+def report(progress: Progress, total: int | None, label: str, *, unit: str = "records") -> Iterator[Meter]:
     """Show progress while the block runs.
 
     Parameters
@@ -73,6 +73,8 @@ def report(progress: Progress, total: int | None, label: str) -> Iterator[Meter]
         How much there is to do.
     label : str
         What is being done.
+    unit : str
+        What is counted; ``"B"`` is shown as KiB, MiB …
 
     Yields
     ------
@@ -85,7 +87,10 @@ def report(progress: Progress, total: int | None, label: str) -> Iterator[Meter]
     elif progress:
         from tqdm.auto import tqdm
 
-        with tqdm(total=total, desc=label, unit=" records", delay=_DELAY, leave=False) as bar:
+        shown = (
+            {"unit": "B", "unit_scale": True, "unit_divisor": 1024} if unit == "B" else {"unit": f" {unit}"}
+        )
+        with tqdm(total=total, desc=label, delay=_DELAY, leave=False, **shown) as bar:
             yield Meter(total, label, bar=bar)
     else:
         yield Meter(total, label)

@@ -66,29 +66,35 @@ class Spool:
     def __len__(self) -> int:
         return sum(self.counts.values())
 
-    def add(self, outcome: Outcome, position: int | None = None) -> None:
-        """Take an outcome in.
+    def add(self, outcome: Outcome) -> None:
+        """Take an outcome in, after all others."""
+        self.add_all([outcome])
 
-        Parameters
-        ----------
-        outcome : Outcome
-        position : int, optional
-            The file's place in the order; by default after the last.
-        """
-        self.add_all([outcome], position)
-
-    def add_all(self, outcomes: Iterable[Outcome], position: int | None = None) -> None:
+    def add_all(self, outcomes: Iterable[Outcome]) -> None:
         """Take several in, one after the other."""
         with self._lock:
-            start = self._next if position is None else position
-            rows = [(start + at, *astuple(one)) for at, one in enumerate(outcomes)]
-            self._base.execute("begin")
-            self._base.executemany("insert into outcome values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            self._base.execute("commit")
-            self._next = max(self._next, start + len(rows))
-            for row in rows:
-                self.counts[row[6]] += 1
-                self.bytes += row[3]
+            self._put(list(enumerate(outcomes, start=self._next)))
+
+    def put(self, outcomes: Iterable[tuple[int, Outcome]]) -> None:
+        """Take several in, each at its file's place in the order."""
+        with self._lock:
+            self._put(list(outcomes))
+
+    def _put(self, outcomes: list[tuple[int, Outcome]]) -> None:
+        rows = [(position, *astuple(one)) for position, one in outcomes]
+        self._base.execute("begin")
+        self._base.executemany("insert into outcome values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._base.execute("commit")
+        for position, one in outcomes:
+            self._next = max(self._next, position + 1)
+            self.counts[one.status] += 1
+            self.bytes += one.bytes
+
+    def has(self, position: int) -> bool:
+        """Say whether the file at this place has an outcome."""
+        with self._lock:
+            sql = "select 1 from outcome where position = ?"
+            return self._base.execute(sql, (position,)).fetchone() is not None
 
     def __iter__(self) -> Iterator[Outcome]:
         return self.with_status()

@@ -159,8 +159,10 @@ def test_a_report_says_what_became_of_each_file():
         Outcome("g3", "c", status="failed", why="you may not read it"),
     ]
     spool = Spool()
-    spool.add(outcomes[2], 2)
-    spool.add_all(outcomes[:2], 0)
+    spool.put([(2, outcomes[2])])
+    spool.put(enumerate(outcomes[:2]))
+    assert spool.has(1)
+    assert not spool.has(3)
     report = TransferReport(spool, verb="downloaded", where="data", seconds=2.0)
     assert str(report) == "1 downloaded, 1 already there, 1 failed, 2.9 MiB in 2 s (1.4 MiB/s)"
     assert list(report) == outcomes

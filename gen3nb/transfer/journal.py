@@ -1,0 +1,165 @@
+"""What earlier calls did in a folder: files that were checked, and parts that came.
+
+One small database per folder and commons, in the user's state folder, readable by the user alone. It holds no
+URL and no key. It is believed only as far as the disk agrees: size and time of a file, ETag of an object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from platformdirs import user_state_path
+
+from gen3nb.errors import TransferError
+
+__all__ = ["Done", "Journal", "Part", "opened"]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A file that is whole: its path in the folder, size in bytes, time, and the hash that was checked."""
+
+    name: str
+    guid: str
+    size: int
+    mtime_ns: int
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file that is coming: of which object, and which ranges (first, end) are there."""
+
+    guid: str
+    name: str
+    size: int
+    etag: str
+    ranges: tuple[tuple[int, int], ...]
+
+
+class Journal:
+    """The notes on one folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        fresh = not path.exists()
+        if fresh:
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        self._base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._base.execute("pragma synchronous = normal")
+        self._base.execute(
+            "create table if not exists done "
+            "(name primary key, guid, size, mtime_ns, kind, value) without rowid"
+        )
+        self._base.execute(
+            "create table if not exists part (guid primary key, name, size, etag, ranges) without rowid"
+        )
+
+    def done(self, names: Sequence[str]) -> dict[str, Done]:
+        """Look up which of some files were checked, by name."""
+        marks = ", ".join("?" * len(names))
+        rows = self._base.execute(f"select * from done where name in ({marks})", names)  # noqa: S608
+        return {row[0]: Done(*row) for row in rows}
+
+    def part(self, guid: str) -> Part | None:
+        """Give what is there of a file."""
+        row = self._base.execute("select * from part where guid = ?", (guid,)).fetchone()
+        if row is None:
+            return None
+        guid, name, size, etag, ranges = row
+        return Part(guid, name, size, etag, tuple((first, end) for first, end in json.loads(ranges)))
+
+    def note_done(self, files: Iterable[Done]) -> None:
+        """Note files that are whole; nothing of them is coming any more."""
+        held = list(files)
+        self._base.execute("begin")
+        self._base.executemany(
+            "insert or replace into done values (?, ?, ?, ?, ?, ?)",
+            [(one.name, one.guid, one.size, one.mtime_ns, one.kind, one.value) for one in held],
+        )
+        self._base.executemany("delete from part where guid = ?", [(one.guid,) for one in held])
+        self._base.execute("commit")
+
+    def note_part(self, part: Part) -> None:
+        """Note what is there of a file."""
+        row = (part.guid, part.name, part.size, part.etag, json.dumps(part.ranges))
+        self._base.execute("insert or replace into part values (?, ?, ?, ?, ?)", row)
+
+    def forget_part(self, guid: str) -> None:
+        """Note that nothing of a file is there."""
+        self._base.execute("delete from part where guid = ?", (guid,))
+
+    def close(self) -> None:
+        """Close the database."""
+        self._base.close()
+
+
+@contextmanager
+def opened(folder: Path, endpoint: str, shard: str = "") -> Iterator[Journal]:
+    """Open the notes on a folder, for this process alone.
+
+    Parameters
+    ----------
+    folder : Path
+    endpoint : str
+        Of the commons that the files come from.
+    shard : str
+        Which part of a manifest; each part has notes of its own, so that they may run at once.
+
+    Raises
+    ------
+    TransferError
+        Another download into the folder is under way, or the notes cannot be written.
+    """
+    place = user_state_path("gen3nb", appauthor=False) / "downloads"
+    name = hashlib.sha256("\0".join((endpoint, str(folder.resolve()), shard)).encode()).hexdigest()[:24]
+    path = place / f"{name}.sqlite"
+    lock = FileLock(place / f"{name}.lock")
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise TransferError(
+            f"Another download into {folder} is under way. Wait for it, stop it, or choose another folder; "
+            "to share the work among processes, give each a shard."
+        ) from None
+    except OSError as error:
+        raise _unwritable(place, error.strerror or "") from error
+    journal = None
+    try:
+        journal = _whole(path)
+        yield journal
+    except sqlite3.Error as error:
+        raise _unwritable(place, str(error)) from error
+    finally:
+        if journal is not None:
+            with suppress(sqlite3.Error):
+                journal.close()
+        lock.release()
+
+
+def _whole(path: Path) -> Journal:
+    """Open the database; one that is damaged is begun anew, since it only saves work."""
+    try:
+        return Journal(path)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        path.unlink()
+        return Journal(path)
+
+
+def _unwritable(place: Path, why: str) -> TransferError:
+    return TransferError(
+        f"The notes on this download cannot be kept in {place} ({why}); nothing more was downloaded. Make "
+        "room there, or set XDG_STATE_HOME to another folder. The same call again goes on from here."
+    )

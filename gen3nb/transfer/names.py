@@ -1,0 +1,93 @@
+"""Names for files on this machine that are safe on every other one, and never leave their folder."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Literal, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+from pathvalidate import sanitize_filename
+
+__all__ = ["NameFormat", "local_name", "name_key", "numbered", "part_name"]
+
+#: ``original``: the name that the commons knows; ``guid``; ``combined``: ``GUID_name``.
+NameFormat: TypeAlias = Literal["original", "guid", "combined"]
+
+#: Bytes of one name; file systems take 255, and ``.part`` names need some.
+LONGEST = 220
+_LONGEST_ENDING = 20
+
+
+def local_name(guid: str, file_name: str | None, urls: Sequence[str], form: NameFormat) -> str:
+    """Give the path of a file within its folder, with ``/`` between its parts.
+
+    Parameters
+    ----------
+    guid : str
+    file_name : str or None
+        What the index or the manifest calls it; it may hold folders.
+    urls : sequence of str
+        Where it is stored: the last part of the first names it where nothing else does.
+    form : {"original", "guid", "combined"}
+
+    Returns
+    -------
+    str
+    """
+    known = file_name or next(filter(None, map(_last_part, urls)), "")
+    if form == "guid" or not known:
+        return _safe(guid, guid)
+    return _safe(f"{guid}_{known}" if form == "combined" else known, guid)
+
+
+def _last_part(url: str) -> str:
+    return unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+
+
+def _safe(name: str, guid: str) -> str:
+    parts = [_part(one) for one in name.split("/") if one.strip(" .")]
+    return "/".join(parts) or _part(guid.replace("/", "_")) or "file"
+
+
+def _part(name: str) -> str:
+    """Make one part of a path safe: no reserved name, no character that some system refuses, not too long."""
+    text = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
+    text = sanitize_filename(text, replacement_text="_", platform="universal", max_len=4 * len(text) + 10)
+    text = sanitize_filename(text, replacement_text="_", platform="universal", max_len=4 * len(text) + 10)
+    if len(text.encode()) <= LONGEST:
+        return text
+    # cut in the middle, so that the ending stays and two long names stay two
+    stem, ending = _stem_and_ending(text)
+    mark = f"~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    room = LONGEST - len(mark) - len(ending.encode())
+    return stem.encode()[:room].decode("utf-8", "ignore").rstrip() + mark + ending
+
+
+def _stem_and_ending(name: str) -> tuple[str, str]:
+    """Part a name before its endings: ``("reads", ".fastq.gz")``."""
+    ending = "".join(PurePosixPath(name).suffixes[-2:])
+    if len(ending.encode()) > _LONGEST_ENDING:
+        ending = PurePosixPath(name).suffix
+    if not ending or len(ending.encode()) > _LONGEST_ENDING:
+        return name, ""
+    return name[: -len(ending)], ending
+
+
+def name_key(name: str) -> str:
+    """Give what two names share that are one on some system: macOS and Windows ignore case."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def numbered(name: str, number: int) -> str:
+    """Give a name with a number before its ending: ``reads_2.bam``."""
+    path = PurePosixPath(name)
+    return str(path.with_name(f"{path.stem}_{number}{path.suffix}"))
+
+
+def part_name(name: str, guid: str, shard: str = "") -> str:
+    """Give the name under which a file is until it is whole: the same at every try, another for each GUID."""
+    mark = hashlib.sha256(f"{guid} {shard}".encode()).hexdigest()[:8]
+    return f"{name}.{mark}.part"

@@ -1,0 +1,110 @@
+"""URLs for the files of a plan, asked for in bulk and ahead of the work, and renewed before they end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol, TypeAlias
+
+from gen3nb.client.fence_files import Presigned
+from gen3nb.errors import Gen3Error
+from gen3nb.transfer.plan import Planned
+
+__all__ = ["Presigner", "Signed", "Signs"]
+
+FIRST, MOST = 50, 500
+#: URLs are asked for only as far ahead as this many bytes: they must not end before their turn.
+AHEAD = 32 << 30
+#: Seconds that a URL must have left when a request begins.
+MARGIN = 60.0
+
+Signed: TypeAlias = "tuple[Planned, Presigned | Gen3Error]"
+
+
+class Signs(Protocol):
+    """What presigns: ``commons.fence``."""
+
+    def download_url(
+        self, guid: str, *, protocol: str | None = None, expires_in: int | None = None
+    ) -> Presigned:
+        """Give one URL."""
+
+    def download_urls(
+        self, guids: list[str], *, protocol: str | None = None, expires_in: int | None = None
+    ) -> tuple[dict[str, Presigned], dict[str, Gen3Error]]:
+        """Give many, and why others have none."""
+
+
+class Presigner:
+    """Gives the files of a plan one after the other, each with its URL or with why it has none.
+
+    While one batch is worked on, the next is asked for.
+
+    Parameters
+    ----------
+    fence : Signs
+    files : iterator of Planned
+    protocol : str, optional
+        ``s3``, ``gs`` …
+    """
+
+    def __init__(self, fence: Signs, files: Iterator[Planned], protocol: str | None) -> None:
+        self.fence, self.protocol = fence, protocol
+        self._files = files
+        self._size = FIRST
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="gen3nb-presign")
+        self._coming: Future[list[Signed]] | None = None
+        self._held: list[Signed] = []
+        self._ask()
+
+    def next(self) -> Signed | None:
+        """Give the next file; ``None`` after the last.
+
+        Raises
+        ------
+        Gen3Error
+            The commons gives no URLs at all.
+        """
+        if not self._held:
+            if self._coming is None:
+                return None
+            self._held = self._coming.result()[::-1]
+            self._ask()
+            if not self._held:
+                return None
+        return self._held.pop()
+
+    def fresh(self, file: Planned, url: Presigned) -> Presigned:
+        """Give a URL that lives long enough: the same, or another.
+
+        Raises
+        ------
+        Gen3Error
+            The commons gives none any more.
+        """
+        return url if url.seconds > MARGIN else self.another(file)
+
+    def another(self, file: Planned) -> Presigned:
+        """Give another URL for a file."""
+        return self.fence.download_url(file.guid, protocol=self.protocol)
+
+    def close(self) -> None:
+        """Ask for no more."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _ask(self) -> None:
+        batch: list[Planned] = []
+        size = 0
+        while len(batch) < self._size and size < AHEAD:
+            file = next(self._files, None)
+            if file is None:
+                break
+            batch.append(file)
+            size += file.size or 0
+        self._size = min(MOST, 2 * self._size)
+        self._coming = self._pool.submit(self._signed, batch) if batch else None
+
+    def _signed(self, batch: list[Planned]) -> list[Signed]:
+        urls, refused = self.fence.download_urls([file.guid for file in batch], protocol=self.protocol)
+        unknown = Gen3Error("the commons gave no URL for it, and no reason")
+        return [(file, urls.get(file.guid) or refused.get(file.guid) or unknown) for file in batch]
