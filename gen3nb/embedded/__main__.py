@@ -2,7 +2,8 @@
 
 The settings come as one JSON object in the first line of standard input (so that no secret is in the
 arguments or the environment): ``secret``, ``parent`` (process id), ``port``, ``folder``, ``dictionary``,
-``users``, ``token_lifetime``, ``key_lifetime``, ``passwords``. One JSON line on standard output says
+``users``, ``token_lifetime``, ``key_lifetime``, ``passwords``, ``prefix`` (of GUIDs)
+and more. One JSON line on standard output says
 ``ready`` with the endpoint and the API key files, or ``error``. The server ends when standard input does.
 """
 

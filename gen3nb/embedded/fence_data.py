@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +16,6 @@ from starlette.routing import BaseRoute
 
 from .access import Refused, User
 from .fence import Failure, page, paged
-from .indexd_store import PREFIX
 from .objects import NoSuchUpload
 from .state import State
 from .storage import BUCKETS
@@ -157,7 +155,7 @@ class Files:
         if given:
             return str(self._record(str(given))["did"])
         authz = facts.get("authz")
-        blank: dict[str, Any] = {"did": PREFIX + str(uuid.uuid4()), "file_name": name}
+        blank: dict[str, Any] = {"did": self.index.new_did(), "file_name": name}
         blank |= {"authz": list(authz)} if authz else {"uploader": user.username}
         return str(self.index.create(blank)["did"])
 

@@ -5,9 +5,6 @@ Reads need no token; writes need a service's password or a permission.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -16,16 +13,17 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 
 from . import indexd_drs
-from .indexd_rules import ALIASES, BLANK_FILL, BUNDLE, CREATE, UPDATE, NotJson, authorize, document
+from .indexd_bundles import Bundles
+from .indexd_rules import ALIASES, BLANK_FILL, CREATE, UPDATE, NotJson, authorize, document
 from .indexd_search import Malformed, Search
-from .indexd_store import PREFIX, IndexRefused, moment
+from .indexd_store import IndexRefused
 from .state import State
 from .web import Json, error_page, internal_error, route
 
 
 def routes(state: State) -> list[BaseRoute]:
     """Give the routes of indexd, with the paths that it has itself."""
-    records, names, rest = Records(state), Names(state), Rest(state)
+    records, names, rest, bundles = Records(state), Names(state), Rest(state), Bundles(state)
     table: list[tuple[str, str, Callable[[Request, bytes], Response]]] = [
         ("GET", "/_status", rest.status),
         ("GET", "/_version", rest.version),
@@ -34,9 +32,12 @@ def routes(state: State) -> list[BaseRoute]:
         ("GET", "/guid/mint", rest.mint),
         ("GET", "/guid/prefix", rest.prefix),
         ("GET", "/urls", rest.urls),
+        ("GET", "/_query/urls/q", rest.query_urls),
         ("POST", "/bulk/documents", records.bulk),
-        ("GET", "/bundle", rest.bundles),
-        ("POST", "/bundle", rest.add_bundle),
+        ("GET", "/bundle", bundles.listed),
+        ("POST", "/bundle", bundles.create),
+        ("GET", "/bundle/{did:did}", bundles.get),
+        ("DELETE", "/bundle/{did:did}", bundles.delete),
         ("GET", "/index", records.listed),
         ("POST", "/index", records.create),
         ("POST", "/index/blank", records.create_blank),
@@ -102,7 +103,8 @@ class Records(Handlers):
     def listed(self, request: Request, body: bytes) -> Response:
         """Give a page of the documents that the filters let through."""
         search = Search(request.query_params)
-        return Json(search.answer([shown(record) for record in search.records(self.index)]))
+        found = search.records(self.index)
+        return Json(search.answer([shown(one) if "did" in one else one for one in found]))
 
     def create(self, request: Request, body: bytes) -> Response:
         """Add a document."""
@@ -111,7 +113,10 @@ class Records(Handlers):
         return Json(_short(self.index.create(content)))
 
     def get(self, request: Request, body: bytes) -> Response:
-        """Give one document, with what is known of its storage."""
+        """Give one document, with what is known of its storage; or a bundle."""
+        bundle = self.index.bundle(request.path_params["did"])
+        if bundle is not None:
+            return Json(bundle)
         record = shown(self.record(request))
         for url, facts in record["urls_metadata"].items():
             cloud = indexd_drs.cloud_of(url)
@@ -192,9 +197,12 @@ class Names(Handlers):
         """Give one document by did or alias, as the root path does."""
         name = request.path_params["did"]
         record = self.index.get(name) or self.index.by_alias(name)
-        if record is None:
+        if record is not None:
+            return Json(shown(record))
+        bundle = self.index.bundle(name)
+        if bundle is None:
             raise IndexRefused(404, "no record found")
-        return Json(shown(record))
+        return Json(bundle)
 
     def aliases(self, request: Request, body: bytes) -> Response:
         """List, add, replace or take away the aliases of a document."""
@@ -245,11 +253,11 @@ class Rest(Handlers):
         text = request.query_params.get("count", "1")
         if not text.isdecimal() or not 0 < int(text) <= 10_000:
             raise IndexRefused(400, "You can only request between 1 and 10,000 GUIDs.")
-        return Json({"guids": [PREFIX + str(uuid.uuid4()) for _ in range(int(text))]})
+        return Json({"guids": [self.index.new_did() for _ in range(int(text))]})
 
     def prefix(self, request: Request, body: bytes) -> Response:
         """Give the prefix of GUIDs."""
-        return Json({"prefix": PREFIX})
+        return Json({"prefix": self.index.prefix})
 
     def urls(self, request: Request, body: bytes) -> Response:
         """List URLs of documents."""
@@ -265,43 +273,18 @@ class Rest(Handlers):
             {"hashes": search.hashes, "limit": search.limit, "size": search.size, "start": 0, "urls": urls}
         )
 
-    def add_bundle(self, request: Request, body: bytes) -> Response:
-        """Put documents together under one GUID."""
-        content = document(request, body, BUNDLE)
-        authorize(self.state, request, "create", [])
-        parts = [self.index.get(did) for did in content["bundles"]]
-        if not all(parts):
-            raise IndexRefused(404, "Bundle data not found")
-        records = [part for part in parts if part]
-        sums = "".join(record["hashes"].get("md5", "") for record in records)
-        now, ident = moment(), content.get("bundle_id") or PREFIX + str(uuid.uuid4())
-        contents = [
-            {
-                "id": record["did"],
-                "name": record["file_name"],
-                "drs_uri": f"drs://{PREFIX.rstrip('/')}:{record['did'].removeprefix(PREFIX)}",
-                "contents": [],
-            }
-            for record in records
-        ]
-        digest = hashlib.md5(sums.encode(), usedforsecurity=False).hexdigest()
-        self.index.add_bundle(
-            {
-                "aliases": "[]",
-                "checksum": json.dumps([{"checksum": digest, "type": "md5"}]),
-                "created_time": now,
-                "description": content.get("description", ""),
-                "form": "bundle",
-                "id": ident,
-                "name": content["name"],
-                "size": sum(record["size"] or 0 for record in records),
-                "updated_time": now,
-                "version": content.get("version", ""),
-            }
-        )
-        return Json({"bundle_id": ident, "contents": json.dumps(contents), "name": content["name"]})
-
-    def bundles(self, request: Request, body: bytes) -> Response:
-        """List the bundles."""
-        search = Search(request.query_params)
-        return Json(search.answer(self.index.bundles()[: search.limit]))
+    def query_urls(self, request: Request, body: bytes) -> Response:
+        """List documents by what stands in their URLs (``include``) or does not (``exclude``)."""
+        given = request.query_params
+        try:
+            limit, offset = int(given.get("limit", 1000)), int(given.get("offset", 0))
+        except ValueError:
+            raise IndexRefused(400, "limit and offset must be integers") from None
+        fields = given.get("fields", "did,urls").split(",")
+        found = []
+        for record in self.index.page(-1, 0):
+            urls = ",".join(record["urls"])
+            wanted = given.get("include", "") in urls and (given.get("exclude") or "\0") not in urls
+            if wanted and given.get("versioned") in (None, str(record["version"] is not None).lower()):
+                found.append({name: record[name] for name in ("did", "urls", "rev") if name in fields})
+        return Json(found[offset : offset + limit])

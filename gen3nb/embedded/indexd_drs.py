@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from .indexd_rules import NotJson, document
-from .indexd_store import PREFIX, IndexRefused
+from .indexd_search import Malformed, Search
+from .indexd_store import IndexRefused
 from .state import State
 from .web import Json, error_page, route
 
@@ -34,10 +37,48 @@ def routes(state: State, base: str = "") -> list[BaseRoute]:
     return [route(methods, f"{base}/drs/v1{path}", handler) for methods, path, handler in table]
 
 
+def uri(state: State, did: str) -> str:
+    """Give the compact DRS id of a document or bundle; without a prefix there is none."""
+    prefix = state.index.prefix
+    return f"drs://{prefix.replace('/', '', 1)}:{did.removeprefix(prefix)}" if prefix else f"drs://{did}"
+
+
+def checksums(record: dict[str, Any]) -> list[dict[str, str]]:
+    """Give the hashes of a document, or the checksum of a bundle, as DRS has them."""
+    if "checksum" in record:
+        found: list[dict[str, str]] = json.loads(record["checksum"])
+        return found
+    return [{"checksum": value, "type": kind} for kind, value in record["hashes"].items()]
+
+
+def drs_bundle(state: State, bundle: dict[str, Any], *, expand: bool = False) -> dict[str, Any]:
+    """Give a bundle as DRS has it: what lies in it, and with ``expand`` what lies in that."""
+    contents = [
+        part if expand else {name: value for name, value in part.items() if name != "contents"}
+        for part in bundle.get("bundle_data", [])
+    ]
+    return {
+        "aliases": json.loads(bundle["aliases"]),
+        "checksums": checksums(bundle),
+        "contents": contents,
+        "created_time": "",
+        "description": bundle["description"],
+        "form": "bundle",
+        "id": bundle["id"],
+        "index_created_time": bundle["created_time"],
+        "index_updated_time": bundle["updated_time"],
+        "mime_type": "application/json",
+        "name": bundle["name"],
+        "self_uri": uri(state, bundle["id"]),
+        "size": bundle["size"],
+        "updated_time": "",
+        "version": bundle["version"],
+    }
+
+
 def drs_object(state: State, record: dict[str, Any]) -> dict[str, Any]:
     """Give a document as DRS has it."""
     did = record["did"]
-    bare = did.removeprefix(PREFIX)
     methods = []
     for url in record["urls"]:
         kind = url.partition("://")[0]
@@ -55,7 +96,7 @@ def drs_object(state: State, record: dict[str, Any]) -> dict[str, Any]:
     return {
         "access_methods": methods,
         "aliases": state.index.aliases(did),
-        "checksums": [{"checksum": value, "type": kind} for kind, value in record["hashes"].items()],
+        "checksums": checksums(record),
         "created_time": record["content_created_date"],
         "description": record["description"],
         "form": record["form"],
@@ -64,7 +105,7 @@ def drs_object(state: State, record: dict[str, Any]) -> dict[str, Any]:
         "index_updated_time": record["updated_date"],
         "mime_type": "application/json",
         "name": record["file_name"],
-        "self_uri": f"drs://{PREFIX.rstrip('/')}:{bare}",
+        "self_uri": uri(state, did),
         "size": record["size"],
         "updated_time": record["content_updated_date"],
         "version": record["version"],
@@ -93,9 +134,13 @@ class DrsHandlers:
     def one(self, request: Request, body: bytes) -> Response:
         """Give one object."""
         record = self.state.index.get(request.path_params["did"])
-        if record is None:
+        if record is not None:
+            return Json(drs_object(self.state, record))
+        bundle = self.state.index.bundle(request.path_params["did"])
+        if bundle is None:
             return _failure(404, "no record found")
-        return Json(drs_object(self.state, record))
+        expand = request.query_params.get("expand") == "true"
+        return Json(drs_bundle(self.state, bundle, expand=expand))
 
     def options(self, request: Request, body: bytes) -> Response:
         """Say how an object can be asked for."""
@@ -106,15 +151,23 @@ class DrsHandlers:
 
     def listed(self, request: Request, body: bytes) -> Response:
         """Give a page of all objects, by did."""
-        query = request.query_params
+        given = request.query_params
+        query = QueryParams(
+            {name: given[name] for name in ("limit", "page", "start", "form") if name in given}
+        )
         try:
-            limit, page = int(query.get("limit", 100)), int(query.get("page", 0))
-        except ValueError:
-            return _failure(400, "limit and page must be integers")
-        if not 0 <= limit <= 1024:
-            return _failure(400, "limit must be between 0 and 1024")
-        records = self.state.index.page(limit, page * limit)
-        return Json({"drs_objects": [drs_object(self.state, record) for record in records]})
+            search = Search(query, form="all")
+            if search.form not in ("object", "bundle"):
+                search.form = "all"
+            records = search.records(self.state.index)
+        except (IndexRefused, Malformed) as refused:
+            return _failure(400, str(refused))
+        return Json({"drs_objects": [self._either(record) for record in records]})
+
+    def _either(self, record: dict[str, Any]) -> dict[str, Any]:
+        if "did" in record:
+            return drs_object(self.state, record)
+        return drs_bundle(self.state, self.state.index.bundle(record["id"]) or record, expand=True)
 
     def bulk(self, request: Request, body: bytes) -> Response:
         """Give many objects."""
@@ -127,11 +180,11 @@ class DrsHandlers:
             return _failure(400, "Request is malformed. Missing bulk object ids.")
         resolved, unresolved = [], set()
         for did in dict.fromkeys(str(did) for did in dids):
-            record = self.state.index.get(did)
+            record = self.state.index.get(did) or self.state.index.bundle(did)
             if record is None:
                 unresolved.add(did)
             else:
-                resolved.append(drs_object(self.state, record))
+                resolved.append(self._either(record))
         missing = [{"error_code": 404, "object_ids": sorted(unresolved)}] if unresolved else []
         summary = {"requested": len(dids), "resolved": len(resolved), "unresolved": len(unresolved)}
         return Json({"resolved_drs_objects": resolved, "summary": summary, "unresolved_drs_objects": missing})
@@ -152,4 +205,4 @@ class DrsHandlers:
         )
 
 
-__all__ = ["IndexRefused", "cloud_of", "drs_object", "routes"]
+__all__ = ["IndexRefused", "checksums", "cloud_of", "drs_bundle", "drs_object", "routes", "uri"]

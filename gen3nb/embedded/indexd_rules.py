@@ -121,7 +121,23 @@ BUNDLE: dict[str, Any] = {
     "$schema": "http://json-schema.org/draft-07/schema",
     "type": "object",
     "required": ["name", "bundles"],
-    "properties": {"name": {"type": "string"}, "bundles": _TEXTS},
+    "properties": {
+        "bundle_id": {"type": "string"},
+        "name": {"type": "string"},
+        "bundles": _TEXTS,
+        "size": {"type": "integer", "minimum": 0},
+        "checksums": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["checksum", "type"],
+                "properties": {"checksum": {"type": "string"}, "type": {"type": "string"}},
+            },
+        },
+        "description": {"type": "string"},
+        "version": {"type": "string"},
+        "aliases": _TEXTS,
+    },
 }
 
 

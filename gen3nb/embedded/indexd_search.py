@@ -20,14 +20,14 @@ class Malformed(Exception):
 class Search:
     """What a list request asks for."""
 
-    def __init__(self, query: QueryParams) -> None:
+    def __init__(self, query: QueryParams, form: str | None = None) -> None:
         self.conditions: list[str] = []
         self.values: list[Any] = []
         self.limit = _limit(query.get("limit"))
         self.start = query.get("start")
         self.page = _integer(query.get("page"), "page")
         self.size = _integer(query.get("size"), "size")
-        self.form = query.get("form")
+        self.form = query.get("form") or form
         if self.size is not None and self.size < 0:
             raise IndexRefused(400, "size must be > 0")
         self.hashes = _pairs(query.getlist("hash"))
@@ -90,13 +90,23 @@ class Search:
     def records(self, index: IndexStore) -> list[dict[str, Any]]:
         """Find the documents: by did, or with ``page`` in the order of their last change."""
         if self.form == "bundle":
-            return []
+            return self._bundles(index, self.limit)
+        if self.form == "all":
+            half = self.limit // 2 + 1  # of each, as the service has it
+            both = [*self._bundles(index, half), *self._documents(index, half)]
+            return sorted(both, key=lambda one: str(one.get("created_date") or one.get("created_time")))
+        return self._documents(index, self.limit)
+
+    def _bundles(self, index: IndexStore, limit: int) -> list[dict[str, Any]]:
+        return index.bundles(limit, (self.page or 0) * limit, self.start)
+
+    def _documents(self, index: IndexStore, limit: int) -> list[dict[str, Any]]:
         where = f"WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
         order = "did" if self.page is None else "updated, did"
-        offset = 0 if self.page is None else self.page * self.limit
+        offset = 0 if self.page is None else self.page * limit
         rows = index.connection.execute(
             f"SELECT document FROM record {where} ORDER BY {order} LIMIT ? OFFSET ?",  # noqa: S608 - marks only
-            [*self.values, self.limit, offset],
+            [*self.values, limit, offset],
         )
         return [json.loads(row[0]) for row in rows]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from .connections import Connections
 
-PREFIX = "dg.TEST/"
+PREFIX = "dg.TEST/"  # where none is chosen
 _DID_OF_KEY = re.compile(
     r"((?:.*/)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/", re.IGNORECASE
 )
@@ -93,10 +93,13 @@ class IndexStore:
         The SQLite file.
     wal : bool
         Whether to use SQLite's write-ahead log, which a network file system cannot hold.
+    prefix : str
+        What dids that are made here begin with; may be empty.
     """
 
-    def __init__(self, path: Path | str, *, wal: bool = True) -> None:
+    def __init__(self, path: Path | str, *, wal: bool = True, prefix: str = PREFIX) -> None:
         self.path = str(path)
+        self.prefix = prefix
         self._connections = Connections(self.path, wal=wal, prepare=_prepare)
         self._lock = threading.RLock()
         with self._lock:
@@ -111,6 +114,16 @@ class IndexStore:
         """Close every thread's connection."""
         self._connections.close()
 
+    def new_did(self) -> str:
+        """Make a did."""
+        return self.prefix + str(uuid.uuid4())
+
+    def _spellings(self, did: str) -> tuple[str, ...]:
+        """Give a did as it is written, and with or without the prefix."""
+        if not self.prefix:
+            return (did,)
+        return (did, did.removeprefix(self.prefix) if did.startswith(self.prefix) else self.prefix + did)
+
     # -- writing -----------------------------------------------------------------------------------------
 
     def create(self, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +136,7 @@ class IndexStore:
         """
         now = moment()
         record = {name: document.get(name, _EMPTY.get(name)) for name in FIELDS}
-        record["did"] = document.get("did") or PREFIX + str(uuid.uuid4())
+        record["did"] = document.get("did") or self.new_did()
         record["baseid"] = document.get("baseid") or str(uuid.uuid4())
         record.update(rev=secrets.token_hex(4), created_date=now, updated_date=moment())
         with self._lock, self.connection as connection:
@@ -194,8 +207,7 @@ class IndexStore:
 
     def get(self, did: str) -> dict[str, Any] | None:
         """Find a document by its did, with or without the default prefix."""
-        other = did.removeprefix(PREFIX) if did.startswith(PREFIX) else PREFIX + did
-        for name in (did, other):
+        for name in self._spellings(did):
             row = self.connection.execute("SELECT document FROM record WHERE did = ?", (name,)).fetchone()
             if row:
                 found: dict[str, Any] = json.loads(row[0])
@@ -329,13 +341,47 @@ class IndexStore:
     # -- bundles -----------------------------------------------------------------------------------------
 
     def add_bundle(self, bundle: Mapping[str, Any]) -> None:
-        """Add a bundle of documents."""
-        with self._lock:
-            self.connection.execute(
-                "INSERT INTO bundle VALUES (?, ?)", (bundle["id"], json.dumps(dict(bundle)))
-            )
+        """Add a bundle of documents.
 
-    def bundles(self) -> list[dict[str, Any]]:
-        """List the bundles, by id."""
-        rows = self.connection.execute("SELECT document FROM bundle ORDER BY id")
+        Raises
+        ------
+        IndexRefused
+            409 where the id exists already.
+        """
+        with self._lock, self.connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if self.bundle(bundle["id"]) or self.get(bundle["id"]):
+                raise IndexRefused(409, f"{bundle['id']} already exists")
+            connection.execute("INSERT INTO bundle VALUES (?, ?)", (bundle["id"], json.dumps(dict(bundle))))
+
+    def bundle(self, ident: str) -> dict[str, Any] | None:
+        """Find a bundle by its id, with or without the default prefix; ``bundle_data`` lies under it."""
+        for name in self._spellings(ident):
+            row = self.connection.execute("SELECT document FROM bundle WHERE id = ?", (name,)).fetchone()
+            if row:
+                found: dict[str, Any] = json.loads(row[0])
+                return found
+        return None
+
+    def delete_bundle(self, ident: str) -> None:
+        """Take a bundle out.
+
+        Raises
+        ------
+        IndexRefused
+            404 for an unknown one.
+        """
+        found = self.bundle(ident)
+        if found is None:
+            raise IndexRefused(404, "No bundle found")
+        with self._lock:
+            self.connection.execute("DELETE FROM bundle WHERE id = ?", (found["id"],))
+
+    def bundles(self, limit: int = -1, offset: int = 0, start: str | None = None) -> list[dict[str, Any]]:
+        """List bundles by id, without what lies under them; ``limit`` -1 is all, ``start`` exclusive."""
+        rows = self.connection.execute(
+            "SELECT json_remove(document, '$.bundle_data') FROM bundle WHERE id > ? ORDER BY id "
+            "LIMIT ? OFFSET ?",
+            (start or "", limit, offset),
+        )
         return [json.loads(row[0]) for row in rows]

@@ -35,6 +35,7 @@ SETTINGS = (
     "requestor",
     "without",
     "external",
+    "prefix",
 )
 OTHER_SETTINGS = ("secret", "parent", "port")
 

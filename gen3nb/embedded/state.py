@@ -18,7 +18,7 @@ from .access import Access
 from .documents import Documents
 from .faults import Faults
 from .graph import Graph
-from .indexd_store import IndexStore
+from .indexd_store import PREFIX, IndexStore
 from .jobs import Jobs
 from .policies import Policies, RequestorSettings
 from .schemas import Schemas, load
@@ -191,6 +191,7 @@ def build(
     requestor: Mapping[str, Any] | None = None,
     without: Iterable[str] = (),
     external: Iterable[Mapping[str, Any]] = (),
+    prefix: str = PREFIX,
     **lifetimes: Any,
 ) -> State:
     """Put a practice commons together.
@@ -218,6 +219,8 @@ def build(
         Services that are not there.
     external : iterable of Mapping
         See :class:`Settings`.
+    prefix : str
+        What GUIDs begin with, ``"dg.TEST/"``; may be empty.
     **lifetimes : Any
         ``token_lifetime`` and ``key_lifetime`` in seconds.
     """
@@ -244,7 +247,7 @@ def build(
         access = Access(f"{endpoint}/user", users, **lifetimes)
         # a named folder may be on a network home, where SQLite's write-ahead log does not work
         graph = Graph(place / GRAPH, wal=temporary)
-        index = IndexStore(place / "index.sqlite", wal=temporary)
+        index = IndexStore(place / "index.sqlite", wal=temporary, prefix=prefix)
         documents = Documents(place / "documents.sqlite", wal=temporary)
         state = State(
             settings,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gen3nb.client.redaction import hide
 from gen3nb.launch import cloning
 from gen3nb.launch.faults import Faults
 from gen3nb.launch.linking import External
@@ -39,6 +40,8 @@ def sandbox(
     requestor: Mapping[str, Any] | None = None,
     without: Iterable[str] = (),
     external: External | None = None,
+    prefix: str | None = None,
+    passwords: Mapping[str, str] | None = None,
 ) -> Commons:
     """Start a practice commons on this machine, and connect to it as its admin.
 
@@ -80,6 +83,11 @@ def sandbox(
     external : Mapping, optional
         Further commons of the workspace token service, by the name of their identity provider: a practice
         commons, to which users of the same name are linked, or an address, to which nobody is.
+    prefix : str, optional
+        What the GUIDs of new files begin with; ``"dg.TEST/"`` by default, ``""`` for nothing.
+    passwords : Mapping, optional
+        Service accounts, name to password, that may write to the file index and the metadata service by basic
+        authentication; by default there are none.
 
     Returns
     -------
@@ -110,6 +118,8 @@ def sandbox(
             requestor=requestor,
             without=without,
             external=external,
+            prefix=prefix,
+            passwords=hide(passwords),
         )
         try:
             commons = server.as_user("admin")

@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from gen3nb.launch import linking
 from gen3nb.launch.linking import External
 from gen3nb.launch.running import Sandbox, stop
 
+_PREFIX = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]*[/:])?")
 Users = Mapping[str, Mapping[str, Iterable[str]]]
 
 
@@ -36,6 +38,7 @@ def start_server(
     requestor: Mapping[str, Any] | None = None,
     without: Iterable[str] = (),
     external: External | None = None,
+    prefix: str | None = None,
     timeout: float = 60,
 ) -> Sandbox:
     """Start the server of a practice commons, without connecting to it.
@@ -57,7 +60,7 @@ def start_server(
         Basic authentication for services that write to the index, user to password; by default there is none.
     private : bool
         Whether every route needs a token, for copies of real records.
-    requestor, without, external
+    requestor, without, external, prefix
         As :func:`gen3nb.sandbox` has them.
     timeout : float
         Seconds to wait for it.
@@ -85,6 +88,7 @@ def start_server(
         requestor=requestor,
         without=without,
         external=external,
+        prefix=prefix,
     ).wait(timeout)
 
 
@@ -141,6 +145,7 @@ def begin(
     requestor: Mapping[str, Any] | None = None,
     without: Iterable[str] = (),
     external: External | None = None,
+    prefix: str | None = None,
 ) -> Starting:
     """Start the server process, as :func:`start_server`, without waiting for it."""
     for module in ("starlette", "uvicorn", "jwt", "cryptography", "yaml"):
@@ -149,6 +154,8 @@ def begin(
     for name, seconds in (("token_lifetime", token_lifetime), ("key_lifetime", key_lifetime)):
         if seconds < 1:
             raise Gen3Error(f"{name} is a number of seconds, 1 or more; this is {seconds!r}.")
+    if prefix is not None and not _PREFIX.fullmatch(prefix):
+        raise Gen3Error(f"prefix={prefix!r}: what GUIDs begin with looks like 'dg.ABCD/'; '' is none at all.")
     return Starting(
         {
             "secret": secrets.token_urlsafe(32),
@@ -164,6 +171,7 @@ def begin(
             "requestor": dict(requestor) if requestor else None,
             "without": [without] if isinstance(without, str) else list(without),
             "external": linking.providers(external or {}),
+            "prefix": prefix,
         }
     )
 
