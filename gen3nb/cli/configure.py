@@ -72,8 +72,8 @@ def configure(
 
 def described(profile: Any) -> dict[str, Any]:
     """Give what may be shown of a profile, and nothing secret."""
-    from gen3nb.client.identity import moment
     from gen3nb.client.profiles import home_of
+    from gen3nb.client.tokens import moment
     from gen3nb.errors import Gen3Error
 
     problem, expires = "", None

@@ -17,6 +17,7 @@ from typer.main import get_command
 
 from gen3nb.cli import commands, messages
 from gen3nb.cli.catching import INTERRUPTED
+from gen3nb.cli.plain_values import taken_plainly
 
 __all__ = ["INTERRUPTED", "Command", "Commands", "Group", "Root"]
 
@@ -78,7 +79,7 @@ def _with_common(params: Sequence[Any]) -> list[Any]:
     """Add the common options to a command's own, before ``--help``, which is the last."""
     names = {param.name for param in params}
     further = [param for name, param in _COMMON.items() if name not in names]
-    return [*params[:-1], *further, *params[-1:]]
+    return taken_plainly([*params[:-1], *further, *params[-1:]])
 
 
 def _plain_booleans(ctx: Any, params: Sequence[Any], words: Sequence[str]) -> list[str]:

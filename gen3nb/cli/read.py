@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gen3nb.cli.output import AsJson, note, show_frame, show_json
+from gen3nb.cli.output import AsJson, note, show_frame, show_json, show_rows
 from gen3nb.cli.progress import progress
-from gen3nb.cli.target import Credentials, Endpoint, Profile, connected
+from gen3nb.cli.target import Credentials, Endpoint, Profile, connected, signed_in
 from gen3nb.errors import ValidationError
 
 __all__ = ["Project", "counts", "programs", "projects", "query", "read"]
@@ -114,16 +115,33 @@ def programs(
     profile: Profile = None, endpoint: Endpoint = None, cred: Credentials = None, as_json: AsJson = False
 ) -> None:
     """List the programs."""
-    with connected(profile, endpoint, cred) as commons:
-        show_frame(commons.programs(), as_json=as_json)
+    from gen3nb.client.listing import PROGRAM_COLUMNS, program_rows
+    from gen3nb.client.sheepdog import Sheepdog
+
+    sheepdog = Sheepdog(signed_in(profile, endpoint, cred)[1])
+    rows = program_rows(sheepdog.programs(), sheepdog.all_projects())
+    _show_list(rows, PROGRAM_COLUMNS, as_json=as_json)
 
 
 def projects(
     profile: Profile = None, endpoint: Endpoint = None, cred: Credentials = None, as_json: AsJson = False
 ) -> None:
     """List the projects."""
-    with connected(profile, endpoint, cred) as commons:
-        show_frame(commons.projects(), as_json=as_json)
+    from gen3nb.client.listing import PROJECT_COLUMNS, project_rows
+    from gen3nb.client.peregrine import Peregrine
+    from gen3nb.client.sheepdog import Sheepdog
+
+    transport = signed_in(profile, endpoint, cred)[1]
+    rows = project_rows(Sheepdog(transport).all_projects(), Peregrine(transport))
+    _show_list(rows, PROJECT_COLUMNS, as_json=as_json)
+
+
+def _show_list(rows: list[dict[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Show plain rows as :func:`show_frame` shows a frame, without loading pandas for them."""
+    if as_json:
+        show_json(rows)
+    else:
+        show_rows(rows, columns)
 
 
 def _listed(text: str | None) -> list[str] | None:

@@ -9,13 +9,10 @@ from typing import Any
 
 from gen3nb.client.addresses import check_endpoint
 from gen3nb.client.credentials import Credential, from_access_token, from_key, from_text, stated_endpoint
-from gen3nb.client.fence import Fence
 from gen3nb.client.ini import Ini
 from gen3nb.client.profile_file import change, path, read
 from gen3nb.client.profiles import DEFAULT, KEYS, Profile, get, home_of, is_default, names
 from gen3nb.client.redaction import Secret, hide
-from gen3nb.client.signing import SignIn
-from gen3nb.client.transport import Transport
 from gen3nb.errors import ProfileError
 
 __all__ = ["check_name", "configure", "remove", "set_default"]
@@ -163,6 +160,11 @@ def _given(
 
 def _tried(credential: Credential, allow_http: Container[str], options: Mapping[str, Any]) -> Secret:
     """Sign in once, and give the access token."""
+    # what speaks HTTP takes longest to load, and whoever only looks at profiles needs none of it
+    from gen3nb.client.fence import Fence
+    from gen3nb.client.signing import SignIn
+    from gen3nb.client.transport import Transport
+
     signer = SignIn(credential, allow_http=allow_http, **options)
     token = Secret(signer.get_access_token())
     if not signer.renewable:  # nothing was asked of the commons yet: see that it takes the token

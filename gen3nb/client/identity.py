@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from gen3nb.client.arborist import Grants, methods_on
 from gen3nb.client.project import ProjectId
-from gen3nb.client.tokens import when
+from gen3nb.client.tokens import moment, when
 
-__all__ = ["Identity", "grants_in", "identity_of", "moment"]
+__all__ = ["Identity", "grants_in", "identity_of"]
 
 
 @dataclass(frozen=True)
@@ -164,16 +164,6 @@ def provider_of(user: Mapping[str, Any]) -> str:
     if isinstance(provider, Mapping):
         provider = provider.get("name") or provider.get("idp")
     return str(provider or "")
-
-
-def moment(seconds: float | None) -> datetime | None:
-    """Give a time in this machine's time zone."""
-    if seconds is None:
-        return None
-    try:
-        return datetime.fromtimestamp(seconds, tz=UTC).astimezone()
-    except (OverflowError, ValueError, OSError):
-        return None
 
 
 def _said(time: datetime | None) -> str:

@@ -9,16 +9,16 @@ from typing import Any
 import pandas as pd
 
 from gen3nb.client.arborist import Grants, methods_on
+from gen3nb.client.listing import PROJECT_COLUMNS, program_rows, project_rows
 from gen3nb.client.peregrine import Peregrine
 from gen3nb.client.project import ProjectId
-from gen3nb.errors import Gen3Error, NotFound
+from gen3nb.errors import NotFound
 
 __all__ = ["access_table", "counts_of", "counts_table", "programs_table", "projects_table"]
 
 logger = logging.getLogger("gen3nb.client")
 
 METHODS = ("create", "read", "update", "delete")
-DETAILS = ("name", "state", "availability_type")
 
 
 def access_table(grants: Grants, projects: Iterable[ProjectId]) -> pd.DataFrame:
@@ -37,28 +37,21 @@ def access_table(grants: Grants, projects: Iterable[ProjectId]) -> pd.DataFrame:
 
 def programs_table(names: Sequence[str], projects: Sequence[ProjectId]) -> pd.DataFrame:
     """Give one row for each program, with the number of its projects."""
-    numbers = [sum(project.program == name for project in projects) for name in names]
+    rows = program_rows(names, projects)
     return pd.DataFrame(
-        {"program": pd.array(list(names), dtype="string"), "projects": pd.array(numbers, dtype="Int64")}
+        {
+            "program": pd.array([row["program"] for row in rows], dtype="string"),
+            "projects": pd.array([row["projects"] for row in rows], dtype="Int64"),
+        }
     )
 
 
 def projects_table(projects: Sequence[ProjectId], peregrine: Peregrine) -> pd.DataFrame:
     """Give one row for each project, with what the query service tells of those that the user may read."""
-    details: dict[str, Any] = {}
-    try:
-        answer = peregrine.query(f"{{ project(first: 0) {{ project_id {' '.join(DETAILS)} }} }}")
-        details = {row.get("project_id"): row for row in answer.get("project") or []}
-    except Gen3Error as error:  # another dictionary, or no query service: the list does without
-        logger.debug("no details of projects: %s", error)
-    columns: dict[str, list[Any]] = {
-        "program": [project.program for project in projects],
-        "code": [project.code for project in projects],
-        "project": [str(project) for project in projects],
-    }
-    for name in DETAILS:
-        columns[name] = [details.get(str(project), {}).get(name) for project in projects]
-    return pd.DataFrame({name: pd.array(values, dtype="string") for name, values in columns.items()})
+    rows = project_rows(projects, peregrine)
+    return pd.DataFrame(
+        {name: pd.array([row[name] for row in rows], dtype="string") for name in PROJECT_COLUMNS}
+    )
 
 
 def counts_of(

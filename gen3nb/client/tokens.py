@@ -16,7 +16,7 @@ from typing import Any
 from gen3nb.client.redaction import Secret
 from gen3nb.errors import AuthError, Gen3Error, TokenExpired
 
-__all__ = ["Token", "TokenKeeper", "claims_of", "endpoint_of_issuer", "when"]
+__all__ = ["Token", "TokenKeeper", "claims_of", "endpoint_of_issuer", "moment", "when"]
 
 logger = logging.getLogger("gen3nb.client")
 
@@ -57,14 +57,20 @@ def endpoint_of_issuer(claims: Mapping[str, Any]) -> str:
     return f"{scheme}://{rest.split('/')[0]}" if separator and rest else ""
 
 
+def moment(seconds: float | None) -> datetime | None:
+    """Give a time in this machine's time zone."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, tz=UTC).astimezone()
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
 def when(seconds: float | None) -> str:
     """Say a moment as people write it, in their own time zone."""
-    if seconds is None:
-        return "an unknown time"
-    try:
-        return datetime.fromtimestamp(seconds, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    except (OverflowError, ValueError, OSError):
-        return "an unknown time"
+    at = moment(seconds)
+    return "an unknown time" if at is None else at.strftime("%Y-%m-%d %H:%M %Z")
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import pytest
+import typer
 
 from gen3nb.cli import commands, main
+from gen3nb.cli.grammar import Commands
 
 if TYPE_CHECKING:
     from gen3nb import Commons
@@ -144,3 +146,65 @@ def test_a_failure_that_should_not_be_is_one_sentence(monkeypatch, capsys):
     assert "Traceback" not in told
     assert main(["dictionary", "ls", "--dictionary=default", "--verbose"]) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+def _converted(words: list[str], *, plainly: bool) -> dict[str, object]:
+    """Give what a command gets, with our reading of plain values or with Typer's own."""
+    got: dict[str, object] = {}
+    app = Commands("Try.")
+
+    @app.command()
+    def take(
+        text: Annotated[str | None, typer.Option()] = None,
+        number: Annotated[int, typer.Option()] = 3,
+        bounded: Annotated[int, typer.Option(min=0, max=9)] = 3,
+        path: Annotated[Path | None, typer.Option()] = None,
+        there: Annotated[Path | None, typer.Option(exists=True)] = None,
+        many: Annotated[list[str] | None, typer.Option()] = None,
+        flag: Annotated[bool | None, typer.Option("--flag/--no-flag")] = None,
+        rest: Annotated[list[Path] | None, typer.Argument()] = None,
+    ) -> None:
+        """Take all kinds of values."""
+        got.update(locals())
+        got.pop("got", None)
+
+    command = typer.main.get_command(app)
+    if not plainly:
+        for param in command.params:
+            param.get_runtime_param()
+    try:
+        command.main(args=words, prog_name="try", standalone_mode=False)
+    except typer.TyperException as error:
+        return {"refused": error.format_message()}
+    return got
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--text", "a b", "--text", "c"],
+        ["--text="],
+        ["--number", "7", "--bounded", "9"],
+        ["--number", "seven"],
+        ["--bounded", "10"],
+        ["--path", "no/such", "--many", "a", "--many", "b"],
+        ["--path", "."],
+        ["--there", "no/such"],
+        ["--there", "."],
+        ["--flag"],
+        ["--no-flag", "one", "two"],
+        ["--many", "a", "--flag=false", "é"],
+    ],
+)
+def test_plain_values_are_those_that_typer_gives(words):
+    assert _converted(words, plainly=True) == _converted(words, plainly=False)
+
+
+def test_a_file_that_nobody_may_read_is_refused_as_typer_does(tmp_path, monkeypatch):
+    file = tmp_path / "closed"
+    file.write_text("")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    found = _converted(["--path", str(file)], plainly=True)
+    assert found == _converted(["--path", str(file)], plainly=False)
+    assert "not readable" in str(found["refused"])

@@ -255,6 +255,28 @@ def test_what_is_not_plain_goes_to_the_parser(words):
     assert plain_auth(words) is None
 
 
+@pytest.mark.parametrize(
+    ("words", "unloaded"),
+    [
+        (["profiles", "list"], {"pydantic", "pandas", "gen3", "rich", "requests"}),
+        (["profiles", "show", "p"], {"pydantic", "pandas", "gen3", "rich", "requests"}),
+        (["programs", "--profile=p"], {"pydantic", "pandas", "numpy", "gen3", "rich"}),
+        (["projects", "--json", "-p", "p"], {"pydantic", "pandas", "numpy", "gen3", "rich"}),
+    ],
+)
+def test_lists_load_only_what_they_need(commons, home, key, words, unloaded):
+    assert configured(key, commons.endpoint) == 0
+    code = (
+        f"import sys; from gen3nb.cli import main; code = main({words!r}); "
+        "print('LOADED', *sys.modules); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert not unloaded & set(done.stdout.partition("LOADED")[2].split())
+
+
 def test_auth_loads_no_parser(commons, home, key):
     assert configured(key, commons.endpoint) == 0
     code = (

@@ -1,0 +1,82 @@
+"""How long commands take, beside bare Python, ``import requests``, and curl with the same two requests.
+
+Prints a table in Markdown; everything talks to one practice commons. Processor time, since other work on the
+machine disturbs it less; bytecode is written before anything is measured, as an installation does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import gen3nb
+
+TIMES = 15
+
+
+def spent(words: list[str], environment: dict[str, str]) -> float:
+    """Give the seconds of processor time that a command takes."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(words, env=environment, stdout=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+
+
+def curl(endpoint: str, key: Path, folder: Path) -> list[str]:
+    """Write a script that trades the key for a token and asks who that is, by curl alone."""
+    body = folder / "key.json"
+    body.write_text(json.dumps({"api_key": json.loads(key.read_text("utf-8"))["api_key"]}), "utf-8")
+    script = folder / "auth.sh"
+    script.write_text(
+        f"answer=$(curl -sSf -H 'Content-Type: application/json' -d @{body} "
+        f"{endpoint}/user/credentials/api/access_token)\n"
+        'token=${answer#*access_token\\":}; token=${token#*\\"}; token=${token%%\\"*}\n'
+        f'curl -sSf -H "Authorization: bearer $token" {endpoint}/user/user\n',
+        "utf-8",
+    )
+    return ["sh", str(script)]
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    if shutil.which("curl") is None:
+        sys.exit("curl is not installed")
+    ours = [sys.executable, "-m", "gen3nb.cli"]
+    with gen3nb.sandbox() as commons, tempfile.TemporaryDirectory() as home:
+        key = Path(commons.sandbox.credentials("submitter"))
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment = {**kept, "HOME": home}
+        made = ["configure", "--profile=p", f"--cred={key}", f"--apiendpoint={commons.endpoint}"]
+        subprocess.run([*ours, *made], env=environment, stdout=subprocess.DEVNULL, check=True)
+        rows = {
+            "two requests by `curl`": curl(commons.endpoint, key, Path(home)),
+            "`python -c pass`": [sys.executable, "-c", "pass"],
+            '`python -c "import http.client, json, ssl"`': [
+                sys.executable,
+                "-c",
+                "import http.client, json, ssl",
+            ],
+            '`python -c "import requests"`': [sys.executable, "-c", "import requests"],
+            "`gen3nb --help`": [*ours, "--help"],
+            "`gen3nb auth`": [*ours, "auth"],
+            "`gen3nb profiles list`": [*ours, "profiles", "list"],
+            "`gen3nb programs`": [*ours, "programs"],
+            "`gen3nb projects`": [*ours, "projects"],
+            "`gen3nb counts`": [*ours, "counts"],
+        }
+        print("| | least | median |\n| --- | --- | --- |")
+        for name, words in rows.items():
+            spent(words, environment)
+            taken = [spent(words, environment) for _ in range(TIMES)]
+            print(f"| {name} | {min(taken):.2f} s | {statistics.median(taken):.2f} s |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
