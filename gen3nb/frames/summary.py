@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 
-from gen3nb.dictionary import Node
+from gen3nb.dictionary import Node, Property
 from gen3nb.dictionary.elements import nearest
 from gen3nb.errors import DictionaryError
 from gen3nb.frames.codec import NEVER_SENT, is_missing, link_column, plain_column
@@ -14,6 +16,8 @@ from gen3nb.frames.codec import NEVER_SENT, is_missing, link_column, plain_colum
 __all__ = ["summary"]
 
 _TOP = 3
+#: For each row the number of what it holds.
+Codes: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def summary(frame: pd.DataFrame, node: Node | None = None, by: str | None = None) -> pd.DataFrame:
@@ -55,22 +59,45 @@ _COLUMNS = ["column", "type", "n", "missing", "distinct", "values", "unexpected"
 def _row(column: pd.Series[Any], node: Node | None) -> dict[str, Any]:
     name = str(column.name)
     prop = node.properties.get(name) if node is not None else None
-    values = [value for value in plain_column(column, prop) if value is not None]
-    keys = [_key(value) for value in values]
-    counts = pd.Series(keys, dtype=object).value_counts(sort=True)
+    vocabulary = prop.enum if prop is not None else None
     unexpected = ""
-    if prop is not None and prop.enum is not None:
-        odd = counts[[key not in prop.enum for key in counts.index]] if len(counts) else counts
-        unexpected = _top(odd, len(odd))
+    if _numeric(column) and vocabulary is None:
+        held = column[~np.isnan(_numbers(column))]
+        there, distinct = len(held), held.nunique()
+    else:
+        codes, keys = _coded(column, prop, _key)
+        found = np.bincount(codes[codes >= 0], minlength=len(keys))
+        counts = pd.Series(found, index=pd.Index(keys, dtype=object))
+        counts = counts[counts > 0].sort_values(ascending=False, kind="stable")
+        there, distinct = int(counts.sum()), len(counts)
+        if vocabulary is not None and distinct:
+            odd = counts[[key not in vocabulary for key in counts.index]]
+            unexpected = _top(odd, len(odd))
     return {
         "column": name,
         "type": prop.type_label if prop is not None else _kind(name, column, node),
-        "n": len(values),
-        "missing": len(column) - len(values),
-        "distinct": len(counts),
-        "values": _range(values) if _numeric(column) else _top(counts, _TOP),
+        "n": there,
+        "missing": len(column) - there,
+        "distinct": distinct,
+        "values": _range(column) if _numeric(column) else _top(counts, _TOP),
         "unexpected": unexpected,
     }
+
+
+def _coded(
+    column: pd.Series[Any], prop: Property | None, key: Callable[[Any], Any]
+) -> tuple[Codes, list[Any]]:
+    """Give each cell the number of its key, -1 if it has none, and the keys as they come."""
+    codes: Codes
+    if column.dtype == object:  # may hold lists, or values of several types
+        codes, values = np.arange(len(column)), plain_column(column, prop)
+    else:
+        codes, found = pd.factorize(column)
+        values = plain_column(pd.Series(found), prop)
+    numbers: dict[Any, int] = {}
+    again = [-1 if value is None else numbers.setdefault(key(value), len(numbers)) for value in values]
+    # the last one is for the cells that have none
+    return np.array([*again, -1], dtype=np.int64)[codes], list(numbers)
 
 
 def _kind(name: str, column: pd.Series[Any], node: Node | None) -> str:
@@ -93,11 +120,16 @@ def _numeric(column: pd.Series[Any]) -> bool:
     return pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
 
 
-def _range(values: list[Any]) -> str:
-    if not values:
+def _range(column: pd.Series[Any]) -> str:
+    numbers = pd.Series(_numbers(column)).dropna()
+    if not len(numbers):
         return ""
-    numbers = pd.Series(values, dtype=float)
     return f"{_short(numbers.min())} to {_short(numbers.max())}, median {_short(numbers.median())}"
+
+
+def _numbers(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Give a column of numbers as floats, NaN where there is none."""
+    return np.asarray(column.astype("Float64").to_numpy(float, na_value=np.nan), dtype=np.float64)
 
 
 def _short(number: float) -> str:
@@ -114,53 +146,82 @@ _MOST_LEVELS = 20
 
 
 def _table_one(frame: pd.DataFrame, by: str, node: Node | None) -> pd.DataFrame:
-    labels = [_label(value) for value in plain_column(frame[by], None)]
-    order = _levels(frame[by], labels)
-    masks = {"all": [True] * len(frame), **{level: [label == level for label in labels] for level in order}}
-    rows: list[dict[str, Any]] = [
-        {"column": "rows", "value": "n", **{name: f"{sum(mask):,}" for name, mask in masks.items()}}
-    ]
+    groups = _Groups(*_levels(frame[by]))
+    rows: list[list[str]] = [["rows", "n", *(f"{count:,}" for count in groups.sizes)]]
     hidden = NEVER_SENT | {"type", "project_id", "submitter_id", by}
     for at, name in enumerate(map(str, frame.columns)):
         if name in hidden or (node is not None and link_column(node, name)[0] is not None):
             continue
-        rows += _groups(frame.iloc[:, at], masks)
-    return pd.DataFrame(rows, columns=["column", "value", *masks])
+        rows += groups.rows(frame.iloc[:, at])
+    return pd.DataFrame(rows, columns=["column", "value", "all", *groups.names])
 
 
-def _levels(column: pd.Series[Any], labels: list[str]) -> list[str]:
-    present = set(labels)
+def _levels(column: pd.Series[Any]) -> tuple[Codes, list[str]]:
+    """Give each cell the number of its label, and the labels that are there in their order."""
+    codes, keys = _coded(column, None, _label)
+    labels = [*keys, "missing"]
+    held = np.bincount(np.where(codes < 0, len(keys), codes), minlength=len(labels))
+    present = {label for label, count in zip(labels, held, strict=True) if count}
     if isinstance(column.dtype, pd.CategoricalDtype):
         known = [_label(value) for value in column.cat.categories]
-        return [label for label in known if label in present] + (["missing"] if "missing" in present else [])
-    return sorted(present, key=lambda label: (label == "missing", label))
+        order = list(dict.fromkeys(label for label in known if label in present))
+        order += ["missing"] if "missing" in present - set(order) else []
+    else:
+        order = sorted(present, key=lambda label: (label == "missing", label))
+    place = {label: at for at, label in enumerate(order)}
+    return np.array([place.get(label, -1) for label in labels], dtype=np.int64)[codes], order
 
 
 def _label(value: Any) -> str:
     return "missing" if is_missing(value) else str(_key(value))
 
 
-def _groups(column: pd.Series[Any], masks: dict[str, list[bool]]) -> list[dict[str, Any]]:
-    name = str(column.name)
-    if column.isna().all():
-        return []
-    if _numeric(column):
-        row: dict[str, Any] = {"column": name, "value": "median (quartiles)"}
-        for group, mask in masks.items():
-            numbers = column[mask].dropna().astype(float)
-            low, middle, high = (_short(end) for end in numbers.quantile([0.25, 0.5, 0.75]))
-            row[group] = f"{middle} ({low} to {high})" if len(numbers) else ""
-        return [row]
-    labels = [_label(value) for value in plain_column(column, None)]
-    levels = _levels(column, labels)
-    if len(levels) > _MOST_LEVELS:
-        return []
-    rows = []
-    for level in levels:
-        row = {"column": name, "value": level}
-        for group, mask in masks.items():
-            within = sum(mask)
-            count = sum(chosen and label == level for chosen, label in zip(mask, labels, strict=True))
-            row[group] = f"{count:,} ({100 * count / within:.0f} %)" if within else ""
-        rows.append(row)
-    return rows
+class _Groups:
+    """Rows by group: what each column holds in all of them, and in each.
+
+    Parameters
+    ----------
+    codes : array of int64
+        Each row's group.
+    names : list of str
+        The groups.
+    """
+
+    def __init__(self, codes: Codes, names: list[str]) -> None:
+        self.names = names
+        self._codes = codes
+        # rows by group, and where each group begins and ends there: no group looks at all rows
+        self._order = np.argsort(codes, kind="stable")
+        within = np.bincount(codes, minlength=len(names))
+        self._ends = np.cumsum(within)[:-1]
+        self.sizes: list[int] = [len(codes), *within.tolist()]
+
+    def rows(self, column: pd.Series[Any]) -> list[list[str]]:
+        """Give the rows of the table for one column."""
+        name = str(column.name)
+        if column.isna().all():
+            return []
+        if _numeric(column):
+            numbers = _numbers(column)
+            parts = [numbers, *np.split(numbers[self._order], self._ends)] if self.names else [numbers]
+            return [[name, "median (quartiles)", *map(_quartiles, parts)]]
+        codes, levels = _levels(column)
+        if len(levels) > _MOST_LEVELS:
+            return []
+        many = len(self.names)
+        held = np.bincount(codes * many + self._codes, minlength=len(levels) * many)
+        counts = held.reshape(len(levels), many)
+        return [
+            [name, level, *map(_share, [int(row.sum()), *row.tolist()], self.sizes)]
+            for level, row in zip(levels, counts, strict=True)
+        ]
+
+
+def _quartiles(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> str:
+    held = pd.Series(numbers).dropna()
+    low, middle, high = (_short(end) for end in held.quantile([0.25, 0.5, 0.75]))
+    return f"{middle} ({low} to {high})" if len(held) else ""
+
+
+def _share(count: int, within: int) -> str:
+    return f"{count:,} ({100 * count / within:.0f} %)" if within else ""
