@@ -65,7 +65,10 @@ class Condition:
             if low is None or high is None:
                 return f"{self.column} {'≤' if low is None else '≥'} {high if low is None else low}"
             return f"{low} ≤ {self.column} ≤ {high}"
-        values = ", ".join(json.dumps(value, ensure_ascii=False) for value in self.wanted)
+        held = [value for value in self.wanted if value is not None]
+        values = ", ".join(json.dumps(value, ensure_ascii=False, default=str) for value in held)
+        if len(held) < len(self.wanted):
+            return f"{self.column} is missing or one of {values}" if held else f"{self.column} is missing"
         return f"{self.column} is {values}" if len(self.wanted) == 1 else f"{self.column} is one of {values}"
 
 
@@ -79,9 +82,9 @@ def conditions_of(
     dictionary : Dictionary
     node : Node
     where : Mapping or None
-        Column → a value, a list of values (any of them), a pair ``(low, high)`` for a range (``None``: open
-        at that end; both ends included), a compiled pattern (found anywhere in the text), or ``None`` for
-        missing. On lists: the condition holds for one of the items.
+        Column → a value, a list of values (any of them; ``None`` among them: also missing), a pair ``(low,
+        high)`` for a range (``None``: open at that end; both ends included), a compiled pattern (found
+        anywhere in the text), or ``None`` for missing. On lists: the condition holds for one of the items.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def conditions_of(
     Raises
     ------
     DictionaryError
-        A column or a value is unknown; the message names the nearest.
+        A column or a value is unknown (the nearest is named), or no value of the column can ever fit.
     """
     found = []
     for column, wanted in (where or {}).items():
@@ -121,30 +124,66 @@ def _wanted(column: str, wanted: Any) -> Any:
 
 
 def _check_values(condition: Condition) -> None:
+    """Refuse what no value of the property can ever fit: it would be an empty answer that looks like one."""
     prop = condition.prop.items or condition.prop
-    if not isinstance(condition.wanted, list):
-        return
-    for value in condition.wanted:
-        if prop.enum is not None and value not in prop.enum:
-            known = [str(entry) for entry in prop.enum]
-            close = nearest(str(value), known)
-            more = " …" if len(known) > 12 else "."
-            hint = (
-                f"Did you mean {' or '.join(map(repr, close))}?"
-                if close
-                else f"Its values: {', '.join(known[:12])}{more}"
-            )
+    column, wanted = condition.column, condition.wanted
+    kinds = set(prop.types) - {"null"}
+    words = prop.enum or ()
+    text = "string" in kinds or any(isinstance(word, str) for word in words)
+    number = bool(kinds & {"integer", "number"}) or any(not isinstance(word, str) for word in words)
+    if isinstance(wanted, re.Pattern):
+        if kinds and not text:
             raise DictionaryError(
-                f"{condition.column} is never {value!r}. {hint}",
-                column=condition.column,
-                value=value,
-                suggestions=tuple(close),
+                f"{column} is no text, so no pattern fits it. For a range give (low, high)."
             )
-        numeric = {"integer", "number"} & set(prop.types)
-        if numeric and "string" not in prop.types and not isinstance(value, int | float):
-            raise DictionaryError(
-                f"{condition.column} is a number, never {value!r}. For a range give a pair (low, high)."
-            )
+    elif isinstance(wanted, tuple):
+        _check_range(column, wanted, text=text, number=number)
+    elif isinstance(wanted, list):
+        for value in wanted:
+            if value is None:
+                continue
+            if callable(value):
+                raise DictionaryError(
+                    f"{column}: a condition is a value, a list, a pair (low, high) or a pattern, "
+                    "no function. Read the column, and choose rows of the frame."
+                )
+            if prop.enum is not None and value not in prop.enum:
+                raise _never(column, value, [str(entry) for entry in prop.enum])
+            if number and not text and not isinstance(value, int | float):
+                raise DictionaryError(
+                    f"{column} is a number, never {value!r}. For a range give a pair (low, high)."
+                )
+
+
+def _check_range(column: str, wanted: tuple[Any, Any], *, text: bool, number: bool) -> None:
+    ends = [end for end in wanted if end is not None]
+    numbers = [isinstance(end, int | float) and not isinstance(end, bool) for end in ends]
+    if number and not text and not all(numbers):
+        raise DictionaryError(f"{column} is a number, so the ends of a range are numbers, not {ends!r}.")
+    if text and not number and any(numbers):
+        raise DictionaryError(f"{column} is text, so the ends of a range are text, not {ends!r}.")
+    try:
+        backwards = len(ends) == 2 and ends[0] > ends[1]
+    except TypeError:
+        raise DictionaryError(f"{column}: the ends of a range are of one kind, not {ends!r}.") from None
+    if backwards:
+        raise DictionaryError(
+            f"{column}: nothing is from {ends[0]!r} to {ends[1]!r}; a range is (low, high). "
+            "For any of several values give a list."
+        )
+
+
+def _never(column: str, value: Any, known: list[str]) -> DictionaryError:
+    close = nearest(str(value), known)
+    more = " …" if len(known) > 12 else "."
+    hint = (
+        f"Did you mean {' or '.join(map(repr, close))}?"
+        if close
+        else f"Its values: {', '.join(known[:12])}{more}"
+    )
+    return DictionaryError(
+        f"{column} is never {value!r}. {hint}", column=column, value=value, suggestions=tuple(close)
+    )
 
 
 def fits(frame: pd.DataFrame, conditions: Sequence[Condition]) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -172,7 +211,8 @@ def _column_fits(column: pd.Series[Any], wanted: Any) -> np.ndarray[Any, np.dtyp
     if wanted is None:
         return column.isna().to_numpy(dtype=bool)
     if isinstance(wanted, list):
-        return column.isin(wanted).to_numpy(dtype=bool)
+        found = column.isin([value for value in wanted if value is not None])
+        return (found | column.isna() if None in wanted else found).to_numpy(dtype=bool)
     if isinstance(column.dtype, pd.CategoricalDtype):
         good = [_one_fits(value, wanted) for value in column.cat.categories]
         return np.array([code >= 0 and good[code] for code in column.cat.codes], dtype=bool)
@@ -185,9 +225,9 @@ def _column_fits(column: pd.Series[Any], wanted: Any) -> np.ndarray[Any, np.dtyp
 
 def _cell_fits(cell: Any, wanted: Any) -> bool:
     if isinstance(cell, list):
-        return not cell if wanted is None else any(_cell_fits(item, wanted) for item in cell)
+        return not cell if wanted is None else any(_cell_fits(item, wanted) for item in cell or [None])
     if is_missing(cell):
-        return wanted is None
+        return wanted is None or (isinstance(wanted, list) and None in wanted)
     return wanted is not None and _one_fits(cell, wanted)
 
 

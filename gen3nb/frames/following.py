@@ -12,7 +12,7 @@ from gen3nb.dictionary.graph import shortest_paths
 from gen3nb.errors import DictionaryError
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.progress import Progress
-from gen3nb.frames.reading import read_raw
+from gen3nb.frames.reading import never_exported, read_raw
 
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectLike
@@ -102,9 +102,17 @@ class Links:
         wanted = list(dict.fromkeys(["id", *columns, *self._needed.get(node.name, ())]))
         held = self._frames.get(node.name)
         if held is None or any(name not in held for name in wanted):
-            held = read_raw(self.connection, node, self.project, columns=wanted, progress=self._progress)
+            held = self._read(node, wanted)
             self._frames[node.name] = held
         return held
+
+    def _read(self, node: Node, columns: Sequence[str]) -> pd.DataFrame:
+        if never_exported(node):
+            from gen3nb.frames.selection import Selection
+
+            asked = Selection(self.connection, node.name, project=self.project, columns=columns)
+            return asked.to_frame(progress=self._progress)
+        return read_raw(self.connection, node, self.project, columns=columns, progress=self._progress)
 
     def _edges(self, step: Step) -> pd.DataFrame:
         """Give the pairs of ids of one step, in its direction: columns ``here`` and ``there``."""

@@ -206,11 +206,17 @@ def resolve(dictionary: Dictionary, node: Node, column: str) -> tuple[list[Step]
     if last in OF_EVERY_RECORD:
         return steps, Property(name=last, types=("string",), kind="string", system=True)
     linked = {step.link.column for step in steps_of(dictionary, here).values() if step.up}
+    if last in steps_of(dictionary, here):
+        way = steps_of(dictionary, here)[last]
+        # the link itself is no column: what it leads to is
+        raise _unknown(here, last, [f"{last}.{dictionary[way.end].key}"], "property", column, is_link=True)
     raise _unknown(here, last, [*here.properties, *sorted(linked)], "property", column)
 
 
-def _unknown(node: Node, name: str, known: Sequence[str], what: str, column: str) -> DictionaryError:
-    close = nearest(name, list(known))
+def _unknown(
+    node: Node, name: str, known: Sequence[str], what: str, column: str, *, is_link: bool = False
+) -> DictionaryError:
+    close = list(known) if is_link else nearest(name, list(known))
     if close:
         hint = f"Did you mean {' or '.join(map(repr, close))}?"
     elif what == "link":

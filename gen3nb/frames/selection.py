@@ -50,8 +50,8 @@ class Selection:
         ``"cases.demographics.gender"``. Default: id, submitter_id, project_id and the node's own properties,
         without links (which cost a query service much).
     where : Mapping, optional
-        Column → a value, a list of values (any of them), a pair ``(low, high)`` for a range (``None``: open
-        at that end), a compiled pattern, or ``None`` for missing. The commons filters by text, enum and
+        Column → a value, a list of values (any of them; ``None`` among them: also missing), a pair ``(low,
+        high)`` for a range (``None``: open at that end), a compiled pattern, or ``None`` for missing. The commons filters by text, enum and
         yes/no values; the rest is done here (``.local`` says what).
 
     Raises

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -173,3 +173,16 @@ def test_per_another_node_and_some_columns(commons: Commons, clinic: str) -> Non
         commons.read("case", with_="demographic", columns=["demographic.gendre"], project=clinic)
     with pytest.raises(DictionaryError, match="none of them"):
         commons.read("case", with_="demographic", per="sample", project=clinic)
+
+
+@pytest.mark.parametrize("way", [None, "export", "query"])
+def test_projects_and_programs_are_joined_though_no_export_holds_them(
+    commons: Commons, clinic: str, way: Any
+) -> None:
+    cases = commons.read("case", project=clinic)
+    joined = commons.join("case", "project", project=clinic, way=way)
+    assert set(joined["submitter_id"]) == set(cases["submitter_id"])
+    assert set(joined["code"]) == {clinic.removeprefix("TEST-")}
+    if way != "query":
+        joined = commons.join("experiment", "program", project=clinic, way=way)
+        assert joined["name"].tolist() == ["TEST"]

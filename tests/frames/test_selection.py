@@ -79,6 +79,16 @@ def test_every_level_has_a_limit_and_an_order(commons: Commons, clinic: str) -> 
         ),
         ({"prior_malignancy": None}, ["prior_malignancy is missing"], lambda row: True),
         (
+            {"prior_malignancy": ["yes", None]},
+            ['prior_malignancy is missing or one of "yes"'],
+            lambda row: True,
+        ),
+        (
+            {"cases.demographics.gender": ["male", None]},
+            ['cases.demographics.gender is missing or one of "male"'],
+            lambda row: int(row["submitter_id"][1:3]) % 2 == 0,
+        ),
+        (
             {"vital_status": "dead", "lymph_nodes_positive": (5, 7)},
             ["5 ≤ lymph_nodes_positive ≤ 7"],
             lambda row: row["vital_status"] == "dead" and 5 <= row["lymph_nodes_positive"] <= 7,
@@ -200,6 +210,14 @@ def test_lists_where_there_may_be_several(commons: Commons, clinic: str) -> None
         ({"where": {"vital_status": ["dead", "robot"]}}, "vital_status is never 'robot'"),
         ({"where": {"age_at_diagnosis": "old"}}, "is a number, never 'old'"),
         ({"where": {"age_at_diagnosis": (1, 2, 3)}}, "a range is a pair"),
+        ({"where": {"age_at_diagnosis": ("1", None)}}, "is a number, so the ends of a range are numbers"),
+        ({"where": {"vital_status": (1, 2)}}, "is text, so the ends of a range are text"),
+        ({"where": {"submitter_id": (None, 5)}}, "is text, so the ends of a range are text"),
+        ({"where": {"age_at_diagnosis": (9, 1)}}, r"nothing is from 9 to 1; a range is \(low, high\)"),
+        ({"where": {"age_at_diagnosis": re.compile("5")}}, "is no text, so no pattern fits it"),
+        ({"where": {"submitter_id": len}}, "or a pattern, no function"),
+        ({"where": {"cases": "c1"}}, r"no property 'cases'\. Did you mean 'cases.submitter_id'\?"),
+        ({"columns": ["cases.samples"]}, "Did you mean 'samples.submitter_id'"),
     ],
 )
 def test_mistakes_are_named_before_anything_is_sent(
