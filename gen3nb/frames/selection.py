@@ -51,8 +51,8 @@ class Selection:
         without links (which cost a query service much).
     where : Mapping, optional
         Column → a value, a list of values (any of them; ``None`` among them: also missing), a pair ``(low,
-        high)`` for a range (``None``: open at that end), a compiled pattern, or ``None`` for missing. The commons filters by text, enum and
-        yes/no values; the rest is done here (``.local`` says what).
+        high)`` for a range (``None``: open at that end), a compiled pattern, or ``None`` for missing. The
+        commons filters by text, enum and yes/no values; the rest is done here (``.local`` says what).
 
     Raises
     ------
