@@ -40,7 +40,11 @@ def configure(
     ] = None,
     allow_http: Annotated[
         list[str] | None,
-        typer.Option("--allow-http", metavar="HOST", help="Speak to this host without encryption."),
+        typer.Option(
+            "--allow-http",
+            metavar="HOST",
+            help="Speak to this host without encryption; the profile keeps that.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -87,6 +91,7 @@ def described(profile: Any) -> dict[str, Any]:
         "key_id": profile.settings.get("key_id", ""),
         "key_expires": expires.isoformat() if expires else None,
         "problem": problem or None,
+        "allow_http": list(profile.allow_http),
         "file": str(home_of(profile.name)),
     }
 

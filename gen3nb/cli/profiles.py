@@ -53,7 +53,11 @@ def show_(name: Name, as_json: AsJson = False) -> None:
         show_json(facts)
         return
     settings = facts.pop("settings")
-    rows = [{"key": key, "value": value} for key, value in {**facts, **settings}.items() if value is not None]
+    rows = [
+        {"key": key, "value": value}
+        for key, value in {**facts, **settings}.items()
+        if value not in (None, [])
+    ]
     show_rows(rows, ["key", "value"], heads=False)
 
 

@@ -9,11 +9,27 @@ from urllib.parse import urlsplit
 
 from gen3nb.errors import NotConnected
 
-__all__ = ["check_endpoint", "is_loopback", "looks_like_address", "origin"]
+__all__ = ["Hosts", "check_endpoint", "is_loopback", "looks_like_address", "origin"]
 
 logger = logging.getLogger("gen3nb.client")
 
 _PORTS = {"http": 80, "https": 443}
+
+
+class Hosts(Container[str]):
+    """Host names of several lists.
+
+    Parameters
+    ----------
+    *lists : container of str
+        What holds the names.
+    """
+
+    def __init__(self, *lists: Container[str]) -> None:
+        self._lists = lists
+
+    def __contains__(self, host: object) -> bool:
+        return any(host in each for each in self._lists)
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
@@ -84,7 +100,8 @@ def check_endpoint(url: str, allow_http: Container[str] = ()) -> str:
     if scheme == "http" and not is_loopback(host) and host not in allow_http:
         raise NotConnected(
             f"{base} is not encrypted, so your key could be read on the way: use 'https://{parts.netloc}'; "
-            f"if this host really must be reached so, name it: connect(…, allow_http=[{host!r}])",
+            f"if this host really must be reached so, name it: connect(…, allow_http=[{host!r}]), "
+            f"or for a profile: gen3nb configure … --allow-http={host}",
             endpoint=base,
         )
     if "://" not in url:

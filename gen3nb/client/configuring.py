@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from gen3nb.client.addresses import check_endpoint
+from gen3nb.client.addresses import check_endpoint, origin
 from gen3nb.client.credentials import Credential, from_access_token, from_key, from_text, stated_endpoint
 from gen3nb.client.ini import Ini
 from gen3nb.client.profile_file import change, path, read
@@ -33,7 +33,7 @@ def configure(
     timeout: float | tuple[float, float] = (10, 120),
     verify: bool | str | os.PathLike[str] = True,
     proxies: Mapping[str, str] | None = None,
-    allow_http: Container[str] = (),
+    allow_http: Iterable[str] = (),
 ) -> Profile:
     """Make a profile, or give one another key (fence, ``POST /user/credentials/api/access_token``).
 
@@ -54,8 +54,11 @@ def configure(
         For ``gen3-client`` and ``data-client``: whether uploads go by Shepherd; by default as it was.
     min_shepherd_version : str, optional
         The same: from which version of Shepherd on.
-    timeout, verify, proxies, allow_http
+    timeout, verify, proxies
         As in :func:`gen3nb.connect`.
+    allow_http : iterable of str
+        Host names that may be spoken to without encryption. The profile keeps them (``allow_http``, which the
+        Go clients pass over), so that whoever names the profile later need not say it again.
 
     Returns
     -------
@@ -75,9 +78,10 @@ def configure(
     read(path())  # a broken file is said before anything is asked
     credential = _given(credentials, access_token)
     address = endpoint or stated_endpoint(credentials) or credential.issuer
-    placed = credential.at(check_endpoint(address, allow_http) if address else "")
+    allowed = _hosts(name, allow_http)
+    placed = credential.at(check_endpoint(address, allowed) if address else "")
     options = {"timeout": timeout, "verify": verify, "proxies": proxies}
-    token = _tried(placed, allow_http, options)
+    token = _tried(placed, allowed, options)
     values: dict[str, str | None] = {
         "key_id": placed.key_id,
         "api_key": placed.api_key or "",
@@ -86,6 +90,7 @@ def configure(
         "api_endpoint": placed.endpoint,
         "use_shepherd": _said(use_shepherd),
         "min_shepherd_version": min_shepherd_version,
+        "allow_http": " ".join(allowed) or None,
     }
     change(path(), lambda ini: _written(ini, name, values))
     return get(name)
@@ -176,6 +181,14 @@ def _tried(credential: Credential, allow_http: Container[str], options: Mapping[
     return token
 
 
+def _hosts(name: str, given: Iterable[str]) -> list[str]:
+    """Give the hosts that a profile may speak to without encryption: those it has already, and new ones."""
+    named = [given] if isinstance(given, str) else list(given)
+    kept = get(name).allow_http if name in names() else ()
+    hosts = [origin(host if "://" in host else f"http://{host}")[1] for host in named]
+    return list(dict.fromkeys([*kept, *hosts]))
+
+
 def _said(value: str | bool | None) -> str | None:
     """Write a setting as the Go clients do."""
     return str(value).lower() if isinstance(value, bool) else value
@@ -185,9 +198,9 @@ def _written(ini: Ini, name: str, values: Mapping[str, str | None]) -> str:
     """Give the file with the profile in it: all six keys, and what was not said as it was."""
     known = ini.values(name)
     new: dict[str, str] = {}
-    for key in (*KEYS, "access_key"):
+    for key in (*KEYS, "access_key", "allow_http"):
         value = values[key]
-        if key == "access_key" and key not in known:
+        if (key == "access_key" and key not in known) or (key == "allow_http" and value is None):
             continue
         if value is None:
             value = known.get(key, Secret(""))

@@ -59,6 +59,8 @@ class Credential:
         What such a client asks for.
     profile : str, optional
         The profile that it stands in.
+    allow_http : tuple of str
+        Host names that this profile says may be spoken to without encryption.
     """
 
     source: str
@@ -71,6 +73,7 @@ class Credential:
     client: tuple[str, Secret] | None = None
     scopes: str = "user data openid"
     profile: str | None = None
+    allow_http: tuple[str, ...] = ()
 
     @property
     def issuer(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gen3nb.client import profiles
-from gen3nb.client.addresses import check_endpoint, looks_like_address
+from gen3nb.client.addresses import Hosts, check_endpoint, looks_like_address
 from gen3nb.client.credentials import (
     Credential,
     from_access_token,
@@ -149,7 +149,7 @@ def _at(credential: Credential, endpoint: str, allow_http: Container[str]) -> Fo
     if credential.workspace and not (endpoint or credential.endpoint):
         return Found("", credential)
     placed = credential.at(endpoint)
-    return Found(check_endpoint(placed.endpoint, allow_http), placed)
+    return Found(check_endpoint(placed.endpoint, Hosts(allow_http, credential.allow_http)), placed)
 
 
 def _looked_for(endpoint: str, allow_http: Container[str]) -> Found:

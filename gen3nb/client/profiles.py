@@ -52,6 +52,11 @@ class Profile:
         """Whether ``token_service = workspace`` says that another commons' key signs in here."""
         return self.settings.get("token_service", "").lower() == "workspace"
 
+    @property
+    def allow_http(self) -> tuple[str, ...]:
+        """Host names that may be spoken to without encryption, from ``allow_http = one.example.org two``."""
+        return tuple(self.settings.get("allow_http", "").replace(",", " ").split())
+
     def credential(self) -> Credential:
         """Give what to sign in with.
 
@@ -80,6 +85,7 @@ class Profile:
             workspace=self.workspace,
             idp=self.settings.get("idp", "local"),
             profile=self.name,
+            allow_http=self.allow_http,
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import requests
 
-from gen3nb.client.addresses import check_endpoint
+from gen3nb.client.addresses import Hosts, check_endpoint
 from gen3nb.client.credentials import Credential
 from gen3nb.client.curling import curl
 from gen3nb.client.sources import TokenSource
@@ -53,7 +53,8 @@ class SignIn:
         proxies: Mapping[str, str] | None = None,
         allow_http: Container[str] = (),
     ) -> None:
-        self._allow_http = allow_http
+        allow_http = Hosts(allow_http, credential.allow_http)
+        self._allow_http: Container[str] = allow_http
         self._credential = credential
         if endpoint or credential.endpoint or credential.issuer or not credential.workspace:
             self._credential = credential.at(endpoint or credential.endpoint)

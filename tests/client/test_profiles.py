@@ -71,6 +71,36 @@ def test_the_issuer_is_the_commons_where_none_is_named(gen3: Stub, file: Path) -
     assert profiles.names() == ["a", "b"]
 
 
+def test_a_host_that_may_be_spoken_to_in_the_open_stays_named(
+    gen3: Stub, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from gen3nb.cli import main
+
+    # a way to write this machine that does not count as such
+    gen3.endpoint = gen3.endpoint.replace("127.0.0.1", "127.1")
+    gen3.on(TOKEN, {"access_token": make_jwt(gen3.endpoint)})
+    with pytest.raises(errors.NotConnected, match=r"--allow-http=127\.1"):
+        profiles.configure("open", key_of(gen3), gen3.endpoint)
+    assert not file.exists()
+    made = profiles.configure("open", key_of(gen3), gen3.endpoint, allow_http=[gen3.endpoint])
+    assert made.allow_http == ("127.1",)
+    assert as_go_reads(file)["open"]["allow_http"] == "127.1"
+    assert main(["auth", "--profile=open"]) == 0
+    assert main(["profiles", "show", "open"]) == 0
+    assert [
+        line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("allow_http")
+    ] == [["allow_http", "127.1"]]
+    with gen3nb.connect("open") as commons:
+        assert commons.whoami().username == "ada"
+    # another key for the same profile, and another profile
+    assert profiles.configure("open", key_of(gen3), gen3.endpoint).allow_http == ("127.1",)
+    with pytest.raises(errors.NotConnected, match="not encrypted"):
+        profiles.configure("other", key_of(gen3), gen3.endpoint)
+    file.write_text(file.read_text("utf-8").replace("allow_http", "#allow_http"), "utf-8")
+    assert main(["auth", "--profile=open"]) == 3
+    assert "not encrypted" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_all_else_stays_byte_for_byte(gen3: Stub, file: Path, newline: str, mark: bytes) -> None:
