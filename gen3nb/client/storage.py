@@ -10,9 +10,9 @@ import html
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, cast
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -182,15 +182,16 @@ class Storage:
         response = self._request("GET", url, headers, None)
         return Body(response, _host(url))
 
-    def put(self, url: str, content: bytes | memoryview | BinaryIO, length: int) -> str:
+    def put(self, url: str, content: bytes | memoryview | BinaryIO | Iterable[bytes], length: int) -> str:
         """Store an object, or a part of one.
 
         Parameters
         ----------
         url : str
             Presigned.
-        content : bytes or file
-            Binary; a file is read from where it stands.
+        content : bytes, file or iterable of bytes
+            Binary; a file is read from where it stands, an iterable from its start. What an iterable raises
+            of ours comes through.
         length : int
             How many bytes of it.
 
@@ -254,6 +255,8 @@ class Storage:
                 preload_content=False,
                 decode_content=False,
             )
+        except Gen3Error as error:  # what is sent has raised it; the libraries' frames hold the URL
+            failure = error.with_traceback(None)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # the libraries' exceptions hold the URL: theirs are neither shown nor chained
             failure = lost(_as_requests(error), _where(url), SERVICE, method, "").error
@@ -298,9 +301,9 @@ class _Source:
         self._start = file.tell()
 
     @classmethod
-    def of(cls, content: bytes | memoryview | BinaryIO, length: int) -> _Source | bytes | memoryview:
-        """Give what is sent for bytes or a file."""
-        return content if isinstance(content, bytes | bytearray | memoryview) else cls(content, length)
+    def of(cls, content: bytes | memoryview | BinaryIO | Iterable[bytes], length: int) -> Any:
+        """Give what is sent for bytes, a file or an iterable."""
+        return cls(cast("BinaryIO", content), length) if hasattr(content, "read") else content
 
     def read(self, size: int = -1) -> bytes:
         """Give the next bytes."""

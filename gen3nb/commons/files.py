@@ -1,21 +1,24 @@
-"""The files of a commons: what users hold as ``commons.files``. Every verb is a function of ``gen3nb.transfer``."""
+"""The files of a commons, as users hold them: ``commons.files``. Every verb is a function of another room."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 from gen3nb.frames.progress import Progress
 
 if TYPE_CHECKING:
-    from gen3nb.transfer.download import FilesConnection
+    from gen3nb.client.project import ProjectLike
     from gen3nb.transfer.manifest import Form, Manifest, Source
     from gen3nb.transfer.names import NameFormat
     from gen3nb.transfer.plan import Plan
     from gen3nb.transfer.report import TransferReport
+    from gen3nb.transfer.sources import Given
+    from gen3nb.transfer.upload import UploadConnection, UploadLog
+    from gen3nb.transfer.upload_report import UploadReport
 
 __all__ = ["Files"]
 
@@ -25,11 +28,11 @@ class Files:
 
     Parameters
     ----------
-    connection : FilesConnection
+    connection : UploadConnection
         The commons.
     """
 
-    def __init__(self, connection: FilesConnection) -> None:
+    def __init__(self, connection: UploadConnection) -> None:
         self._connection = connection
 
     def __repr__(self) -> str:
@@ -72,6 +75,43 @@ class Files:
             confirm=confirm,
             progress=progress,
             stop=stop,
+        )
+
+    def upload(
+        self,
+        files: Given,
+        *,
+        authz: str | Sequence[str] | None = None,
+        project: ProjectLike | None = None,
+        bucket: str | None = None,
+        include_subdirname: bool = False,
+        path_column: str | None = None,
+        parallel: int = 8,
+        multipart: bool | None = None,
+        again: bool = False,
+        wait: float = 60.0,
+        progress: Progress = True,
+        stop: threading.Event | None = None,
+        log: UploadLog | None = None,
+    ) -> UploadReport:
+        """Upload files, each once, verified and resumable: :func:`gen3nb.transfer.upload.upload`."""
+        from gen3nb.transfer.upload import upload
+
+        return upload(
+            files,
+            connection=self._connection,
+            authz=authz,
+            project=project,
+            bucket=bucket,
+            include_subdirname=include_subdirname,
+            path_column=path_column,
+            parallel=parallel,
+            multipart=multipart,
+            again=again,
+            wait=wait,
+            progress=progress,
+            stop=stop,
+            log=log,
         )
 
     def manifest(

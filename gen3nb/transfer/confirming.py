@@ -1,0 +1,237 @@
+"""After an upload: whether the index knows of each file what was sent.
+
+A commons looks at files that come in and fills their blank records, a little later. Where it does not, size
+and hashes are written there by whoever uploaded them, if they may.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from gen3nb.client.storage import Storage
+from gen3nb.errors import AuthError, Conflict, Gen3Error, NotFound
+from gen3nb.transfer.present import agree
+
+if TYPE_CHECKING:
+    from gen3nb.client.fence import Fence
+    from gen3nb.client.indexd import Indexd
+
+__all__ = ["Confirmer", "Verdict", "Waiting", "place_of"]
+
+logger = logging.getLogger("gen3nb")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two looks
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A file that was sent.
+
+    Attributes
+    ----------
+    guid, name : str
+    size : int
+    hashes : Mapping
+        Of what was sent.
+    agreed : bool
+        Whether the store's own checksums are the same.
+    sent : float
+        When, by ``time.monotonic()``.
+    resent : bool
+        Whether it was sent a second time because nothing was there.
+    """
+
+    guid: str
+    name: str
+    size: int
+    hashes: Mapping[str, str]
+    agreed: bool
+    sent: float
+    resent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the index says of it.
+
+    Attributes
+    ----------
+    guid : str
+    status : {"right", "wrong", "gone", "lost", "blank"}
+        As it was sent; another content; no record; a record without bytes; nothing yet.
+    hash : str
+        The kind that was compared.
+    why : str
+    """
+
+    guid: str
+    status: Literal["right", "wrong", "gone", "lost", "blank"]
+    hash: str = ""
+    why: str = ""
+
+
+class Confirmer:
+    """Waits for the index.
+
+    Parameters
+    ----------
+    indexd : Indexd
+    fence : Fence
+    storage : Storage
+    wait : float
+        Seconds that the commons has for each file.
+    """
+
+    def __init__(self, indexd: Indexd, fence: Fence, storage: Storage, wait: float) -> None:
+        self.indexd = indexd
+        self.fence = fence
+        self.storage = storage
+        self.wait = wait
+        self.waiting: dict[str, Waiting] = {}
+        self._pause = FIRST_PAUSE
+        self._next = 0.0
+        self._last = 0.0  # when the latest was sent that the commons has looked at
+
+    def add(self, one: Waiting) -> None:
+        """Wait for one more."""
+        self.waiting[one.guid] = one
+        self._pause = FIRST_PAUSE
+
+    @property
+    def seconds(self) -> float | None:
+        """How long until it is time to look again; ``None`` where nothing waits."""
+        return max(0.0, self._next - time.monotonic()) if self.waiting else None
+
+    def look(self, *, last: bool = False) -> list[Verdict]:
+        """Look at all that wait, 1,000 at a request, and give what can be said.
+
+        Parameters
+        ----------
+        last : bool
+            There will be no further look: what is not indexed yet is ``"blank"``.
+
+        Raises
+        ------
+        Gen3Error
+            The index does not answer.
+        """
+        if not self.waiting or (self._next > time.monotonic() and not last):
+            return []
+        found = self.indexd.bulk(list(self.waiting))
+        verdicts = []
+        for guid, one in list(self.waiting.items()):
+            verdict = self._verdict(one, found.get(guid), last=last)
+            if verdict is not None:
+                verdicts.append(verdict)
+                del self.waiting[guid]
+        self._pause = FIRST_PAUSE if verdicts else min(2 * self._pause, LONGEST_PAUSE)
+        self._next = time.monotonic() + self._pause
+        return verdicts
+
+    def _verdict(self, one: Waiting, record: Mapping[str, Any] | None, *, last: bool) -> Verdict | None:
+        if record is None:
+            return Verdict(one.guid, "gone", why=f"the index has no record {one.guid} any more")
+        blank = record["size"] is None or not record["hashes"]
+        if not blank and record["urls"]:
+            self._last = max(self._last, one.sent)
+        if not blank:
+            kind = agree(record["hashes"], one.hashes)
+            if record["size"] != one.size or kind is None:
+                return Verdict(one.guid, "wrong", why=_differing(record, one))
+            kind = kind or ("md5" if one.agreed else "")
+            if record["urls"]:
+                return self._there(one, kind) if one.resent else Verdict(one.guid, "right", kind)
+        if last:
+            return Verdict(one.guid, "blank", why="the commons has not looked at it yet")
+        if time.monotonic() - one.sent < self.wait:
+            return None
+        if blank and self._last > one.sent and not one.resent:
+            return Verdict(one.guid, "lost", why="the commons has seen later files, and not this one")
+        return self._late(one, record, blank=blank)
+
+    # -- where the commons does not look itself ------------------------------------------------------------
+
+    def _late(self, one: Waiting, record: Mapping[str, Any], *, blank: bool) -> Verdict:
+        """Write into the record what it lacks, then see that the bytes are there."""
+        kind = "md5" if one.agreed else ""
+        late = f"the commons has not looked at it within {self.wait:.0f} s"
+        try:
+            place = self._place(one)
+            urls = [place] if place else []
+            if blank:
+                self.indexd.fill_blank(one.guid, size=one.size, hashes=one.hashes, urls=urls)
+            elif urls:
+                self.indexd.update(one.guid, {"urls": urls}, record["rev"])
+        except Conflict:  # it has, at this moment
+            return Verdict(one.guid, "right", kind)
+        except AuthError as error:
+            where = ", ".join(record["authz"])
+            needs = f"'update' on {where}" if where else "the right to change the index"
+            why = f"{late}, and you may not write its size and hashes there yourself ({needs}): {error}"
+            return Verdict(one.guid, "blank", kind, why)
+        except Gen3Error as error:
+            return Verdict(one.guid, "blank", kind, f"{late}, and writing it there failed: {error}")
+        if not place:
+            why = f"{late}: its size and hashes were written there, but not its place, which is not known"
+            return Verdict(one.guid, "blank", kind, why)
+        return self._there(one, kind)
+
+    def _there(self, one: Waiting, kind: str) -> Verdict:
+        """See that the store has so many bytes."""
+        try:
+            url = self.fence.download_url(one.guid)
+            span = {"first": 0, "last": 0} if one.size else {}
+            with self.storage.get(url.url, **span) as body:
+                size = body.size
+        except NotFound:
+            return Verdict(one.guid, "lost", why="the store does not have its bytes")
+        except Gen3Error as error:  # to upload is not always to read
+            logger.debug("the bytes of %s could not be looked at: %s", one.guid, error)
+            return Verdict(one.guid, "right", kind)
+        if size is not None and size != one.size:
+            return Verdict(one.guid, "wrong", why=f"the store has {size:,} bytes of its {one.size:,}")
+        return Verdict(one.guid, "right", kind)
+
+    def _place(self, one: Waiting) -> str:
+        url = self.fence.upload_url(one.guid, file_name=one.name).url
+        return place_of(url, f"{one.guid}/{one.name}", self._buckets)
+
+    @cached_property
+    def _buckets(self) -> dict[str, str]:
+        """The commons' buckets, each with its scheme."""
+        schemes = {"S3_BUCKETS": "s3", "GS_BUCKETS": "gs"}
+        try:
+            found = self.fence.buckets()
+        except Gen3Error:
+            return {}
+        return {name: schemes[kind] for kind, held in found.items() if kind in schemes for name in held}
+
+
+def place_of(url: str, key: str, buckets: Mapping[str, str]) -> str:
+    """Give the place that a presigned URL leads to: ``s3://bucket/key``; empty where it cannot be told.
+
+    Parameters
+    ----------
+    url, key : str
+    buckets : Mapping
+        Name to scheme.
+    """
+    parts = urlsplit(url)
+    path = unquote(parts.path).lstrip("/")
+    host = parts.hostname or ""
+    for name, scheme in buckets.items():
+        if path == f"{name}/{key}" or (path == key and host.startswith(f"{name.lower()}.")):
+            return f"{scheme}://{name}/{key}"
+    return ""
+
+
+def _differing(record: Mapping[str, Any], one: Waiting) -> str:
+    if record["size"] != one.size:
+        return f"the index has {record['size']:,} bytes, and {one.size:,} were sent"
+    return "the index has other hashes than what was sent"

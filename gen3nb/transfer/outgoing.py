@@ -1,0 +1,204 @@
+"""The bytes of a file on their way out: hashed as they go, and never those of a file that has changed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from gen3nb.errors import TransferError
+from gen3nb.transfer.hashing import BLOCK, hasher
+
+__all__ = [
+    "KINDS",
+    "LARGEST",
+    "LARGEST_WHOLE",
+    "MOST_PARTS",
+    "SMALLEST_PART",
+    "FileChanged",
+    "Snapshot",
+    "Stopped",
+    "Sums",
+    "Window",
+    "part_size",
+    "read_blocks",
+]
+
+MIB = 1 << 20
+LARGEST_WHOLE = 5 << 30  # bytes in one PUT, as S3 has it
+LARGEST = 5 << 40  # bytes of one object
+SMALLEST_PART = 5 * MIB  # but the last
+MOST_PARTS = 10_000
+USUAL_PART = 16 * MIB
+
+#: The hashes that are taken of every file: what the index knows of one that came in.
+KINDS = ("md5", "sha256")
+
+
+class FileChanged(TransferError):
+    """A file changed while it was read."""
+
+
+class Stopped(TransferError):
+    """Somebody wants it to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A file as it was when its upload began.
+
+    Attributes
+    ----------
+    path : str
+    size, modified : int
+        Bytes, and nanoseconds since 1970.
+    inode : int
+        Which file it is: one that was put in its place is another.
+    """
+
+    path: str
+    size: int
+    modified: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: str, status: os.stat_result) -> Snapshot:
+        """Make one of a file's status."""
+        return cls(path, status.st_size, status.st_mtime_ns, status.st_ino)
+
+    def check(self) -> None:
+        """See that the file is still the same.
+
+        Raises
+        ------
+        FileChanged
+            It is not.
+        """
+        words = ""
+        try:
+            now = Snapshot.of(self.path, os.stat(self.path))
+        except OSError as error:
+            words = f"it cannot be read any more ({error.strerror})"
+        else:
+            if now != self:
+                words = "it changed while it was being uploaded"
+                words += f" ({self.size:,} bytes, then {now.size:,})" if now.size != self.size else ""
+        if words:
+            raise FileChanged(f"{words}: nothing of it is kept; upload it once it is complete")
+
+
+class Sums:
+    """The hashes of what is read."""
+
+    def __init__(self) -> None:
+        self._sums = {kind: hasher(kind) for kind in KINDS}
+
+    def update(self, block: bytes) -> None:
+        """Take some bytes in."""
+        for one in self._sums.values():
+            one.update(block)
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Kind to value."""
+        return {kind: one.hexdigest() for kind, one in self._sums.items()}
+
+
+class Window:
+    """A part of a file, or all of it, as the body of a request; it can be sent again.
+
+    Parameters
+    ----------
+    file : Snapshot
+    first, length : int
+        Bytes.
+    stop : threading.Event
+        Ends it between two blocks.
+    moved : callable, optional
+        Told how many bytes went; fewer than 0 where they have to go again.
+
+    Attributes
+    ----------
+    sums : Sums
+        Of the bytes of the last time.
+    """
+
+    def __init__(
+        self,
+        file: Snapshot,
+        first: int,
+        length: int,
+        stop: threading.Event,
+        moved: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        self.file = file
+        self.first = first
+        self.length = length
+        self.sums = Sums()
+        self._stop = stop
+        self._moved = moved
+        self._gone = 0
+
+    def seek(self, place: int) -> None:
+        """Begin anew."""
+        self._moved(-self._gone)
+        self._gone = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the bytes; the last of them only if the file is still the same.
+
+        Raises
+        ------
+        FileChanged
+            It is not, so that the store does not get all it was promised, and keeps nothing.
+        Stopped
+        """
+        self.seek(0)
+        self.sums = Sums()
+        if not self.length:
+            self.file.check()
+        for block in read_blocks(self.file, self.first, self.length, self._stop):
+            self.sums.update(block)
+            if self._gone + len(block) == self.length:
+                self.file.check()
+            yield block
+            self._gone += len(block)
+            self._moved(len(block))
+
+
+def read_blocks(file: Snapshot, first: int, length: int, stop: threading.Event) -> Iterator[bytes]:
+    """Read a part of a file, a block at a time.
+
+    Raises
+    ------
+    FileChanged
+        It has become shorter, or is gone.
+    TransferError
+        It cannot be read.
+    Stopped
+    """
+    left = length
+    try:
+        with open(file.path, "rb", buffering=0) as opened:
+            opened.seek(first)
+            while left:
+                if stop.is_set():
+                    raise Stopped("stopped before it was complete; the same call again goes on")
+                block = opened.read(min(left, BLOCK))
+                if not block:
+                    file.check()
+                    raise FileChanged("it became shorter while it was being uploaded: nothing of it is kept")
+                left -= len(block)
+                yield block
+    except FileNotFoundError:
+        file.check()
+        raise
+    except OSError as error:
+        raise TransferError(f"it cannot be read: {error.strerror or error}") from error
+
+
+def part_size(size: int) -> int:
+    """Give how large the parts of a file are: 16 MiB, or as much as makes no more than 10,000 of them."""
+    least = -(-size // MOST_PARTS)
+    return max(USUAL_PART, -(-least // MIB) * MIB)

@@ -1,0 +1,498 @@
+"""One file after the other into the commons: each gets one GUID, and its bytes go once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gen3nb.client.fence_files import Presigned
+from gen3nb.errors import Gen3Error, NotFound, PermissionDenied, TransferError
+from gen3nb.transfer.confirming import Waiting
+from gen3nb.transfer.outgoing import (
+    LARGEST,
+    LARGEST_WHOLE,
+    SMALLEST_PART,
+    FileChanged,
+    Snapshot,
+    Sums,
+    read_blocks,
+)
+from gen3nb.transfer.parts import NoParts, Sender, Sent, is_passing
+from gen3nb.transfer.present import Present, agree
+from gen3nb.transfer.report import bytes_of
+from gen3nb.transfer.sources import LocalFile, state_of
+from gen3nb.transfer.upload_journal import Begun, UploadJournal
+
+if TYPE_CHECKING:
+    from gen3nb.client.fence import Fence
+    from gen3nb.client.indexd import Indexd
+
+__all__ = ["Job", "Uploader", "Wishes"]
+
+logger = logging.getLogger("gen3nb")
+
+SMALL = 4 << 20  # bytes of a file that is read whole, and hashed, before it is sent
+IN_PARTS = 64 << 20  # bytes from which a file goes in parts
+TRIES = 4  # to get a GUID
+PAUSE = 1.0  # seconds before the second try
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How files are to be uploaded.
+
+    Attributes
+    ----------
+    authz : tuple of str
+    bucket : str
+        Empty: the commons' own choice.
+    multipart : bool or None
+        In parts from 5 MiB on; never; or from 64 MiB on.
+    again : bool
+        Upload also what is there already, under another GUID.
+    """
+
+    authz: tuple[str, ...] = ()
+    bucket: str = ""
+    multipart: bool | None = None
+    again: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """A file that is worked on.
+
+    Attributes
+    ----------
+    at : int
+        Its place in the order.
+    file : LocalFile
+    authz : tuple of str
+        Of this file.
+    status, why, hash : str
+        What became of it, once that is known.
+    """
+
+    at: int
+    file: LocalFile
+    authz: tuple[str, ...]
+    begun: Begun | None = None
+    shot: Snapshot | None = None
+    sent: Sent | None = None
+    made: bool = False  # whether its record was made for it, so that it goes where the file is refused
+    from_journal: bool = False
+    resent: bool = False
+    follows: bool = False  # another file of the same content is on its way
+    over: bool = False
+    started: float = field(default_factory=time.monotonic)
+    status: str = ""
+    why: str = ""
+    hash: str = ""
+    moved: int = 0
+    followers: list[Job] = field(default_factory=list)
+
+    @property
+    def guid(self) -> str:
+        """Empty as long as it has none."""
+        return self.begun.guid if self.begun is not None else self.file.guid
+
+    def settle(self, status: str, why: str = "", hash_: str = "") -> None:
+        """Say what became of it."""
+        self.status, self.why, self.hash = status, why, hash_ or self.hash
+
+    def waiting(self) -> Waiting:
+        """Give what the index has to know of it."""
+        begun, shot = self.begun, self.shot
+        if begun is None or shot is None:
+            raise TransferError(f"{self.file.path} was not sent")
+        agreed = self.sent is not None and self.sent.agreed
+        return Waiting(begun.guid, begun.name, shot.size, begun.hashes, agreed, time.monotonic(), self.resent)
+
+
+class Uploader:
+    """Does for one file what has to be done. Threads share it.
+
+    Parameters
+    ----------
+    fence : Fence
+    indexd : Indexd
+    journal : UploadJournal
+    sender : Sender
+    wishes : Wishes
+    username : str
+    sizes : Counter of int
+        How many of the files have a size: those of one size may be the same.
+    stop : threading.Event
+    """
+
+    def __init__(
+        self,
+        fence: Fence,
+        indexd: Indexd,
+        journal: UploadJournal,
+        sender: Sender,
+        wishes: Wishes,
+        username: str,
+        sizes: Counter[int],
+        stop: threading.Event,
+    ) -> None:
+        self.fence = fence
+        self.indexd = indexd
+        self.journal = journal
+        self.sender = sender
+        self.wishes = wishes
+        self.username = username
+        self.sizes = sizes
+        self.stop = stop
+        self._present: dict[tuple[str, ...], Present] = {}
+        self._first: dict[tuple[Any, ...], Job] = {}
+        self._lock = threading.Lock()
+        self._naming: dict[str, threading.Lock] = {}
+        self._no_parts = ""  # why this commons takes none
+
+    def work(self, job: Job) -> Job:
+        """Upload a file, unless it is there already.
+
+        Returns
+        -------
+        Job
+            The same. With a status it is settled; without, the index has to be looked at.
+
+        Raises
+        ------
+        Gen3Error
+            It failed.
+        """
+        status, why = state_of(job.file.path)
+        why = job.file.why or why or (_too_large(status.st_size) if status is not None else "")
+        if why or status is None:
+            job.settle("failed", why)
+            return job
+        job.shot = Snapshot.of(job.file.path, status)
+        if not self._claim(job) or self._is_known(job):
+            return job
+        content = self._read(job)
+        if not job.resent and self._is_there(job):
+            return job
+        url = None
+        if not job.guid:
+            url = self._start(job)
+        self._send(job, url, content)
+        return job
+
+    # -- what is known of it already -----------------------------------------------------------------------
+
+    def _claim(self, job: Job) -> bool:
+        """Take the file for this call; say whether that went."""
+        shot, file = _shot(job), job.file
+        target = json.dumps([sorted(job.authz), self.wishes.bucket, file.guid, self.wishes.again])
+        fresh = Begun(file.path, target, shot.size, shot.modified, file.name, file.guid, self.wishes.bucket)
+        found = self.journal.claim(fresh)
+        if found is None:
+            job.settle("failed", "another program is uploading it at this moment")
+            return False
+        job.begun = found
+        if found.name != file.name and found.state == "begun":
+            job.begun = self.journal.note(found, name=file.name, upload="", part_size=0)
+            self.journal.forget_parts(found)
+        return True
+
+    def _is_known(self, job: Job) -> bool:
+        """Say whether the journal has it as sent; the index is looked at then."""
+        begun, shot = _begun(job), _shot(job)
+        if begun.is_of(shot.size, shot.modified):
+            job.from_journal = begun.state != "begun"
+            return job.from_journal
+        # it is another file by now; a record that is blank still will do for it
+        guid = job.file.guid or (begun.guid if begun.state == "begun" else "")
+        self.journal.forget_parts(begun)
+        fresh = Begun(begun.path, begun.target, shot.size, shot.modified, job.file.name, guid, begun.bucket)
+        job.begun = self.journal.note(fresh)
+        return False
+
+    def forgotten(self, job: Job) -> None:
+        """Begin anew a file that the journal had as sent, and that the index does not have."""
+        begun = _begun(job)
+        self.journal.forget_parts(begun)
+        job.begun = self.journal.note(
+            begun, guid=job.file.guid, state="begun", upload="", part_size=0, hashes={}
+        )
+        job.from_journal = False
+
+    def _read(self, job: Job) -> bytes | None:
+        """Read and hash a file before it is sent, if it is small or may be there already."""
+        begun, shot = _begun(job), _shot(job)
+        small = shot.size <= SMALL and not begun.upload and not self._in_parts(job)
+        if not (small or self._may_be_there(job)):
+            return None
+        sums, blocks = Sums(), []
+        for block in read_blocks(shot, 0, shot.size, self.stop):
+            sums.update(block)
+            if small:
+                blocks.append(block)
+        shot.check()
+        job.begun = self.journal.note(begun, hashes=sums.hashes)
+        return b"".join(blocks) if small else None
+
+    def _may_be_there(self, job: Job) -> bool:
+        """Say whether the commons, or another file of this call, may have the same content."""
+        size = _shot(job).size
+        if job.guid:
+            return not _is_blank(self._record(job))
+        return self.sizes[size] > 1 or (not self.wishes.again and bool(self._of(job).of_size(size)))
+
+    def _of(self, job: Job) -> Present:
+        key = tuple(sorted(job.authz))
+        with self._lock:
+            if key not in self._present:
+                count = sum(self.sizes.values())
+                self._present[key] = Present(self.indexd, key, self.username, count)
+            return self._present[key]
+
+    def _is_there(self, job: Job) -> bool:
+        """Settle a file whose content has a GUID already; say whether it is so."""
+        begun, shot = _begun(job), _shot(job)
+        if begun.guid:
+            return self._record_has_it(job)
+        if self.wishes.again or not begun.hashes:
+            return False
+        key = (shot.size, begun.hashes["sha256"], tuple(sorted(job.authz)))
+        with self._lock:
+            first = self._first.setdefault(key, job)
+            if first is not job and not first.over:
+                first.followers.append(job)
+                job.follows = True
+                return True
+        if first is not job and first.status != "failed":
+            job.begun = self.journal.note(begun, guid=first.guid, state="done")
+            job.settle("already there", f"the same content as {first.file.path}", first.hash)
+            return True
+        found = self._of(job).find(shot.size, begun.hashes)
+        if found is None:
+            return False
+        job.begun = self.journal.note(begun, guid=found["did"])
+        if not found["urls"]:
+            return False  # a record that waits for its bytes
+        job.begun = self.journal.note(job.begun, state="done")
+        job.settle("already there", "", agree(found["hashes"], begun.hashes) or "")
+        self.sender.moved(shot.size)
+        return True
+
+    def _record_has_it(self, job: Job) -> bool:
+        """See whether the record that the file belongs to is still to be filled."""
+        begun, shot = _begun(job), _shot(job)
+        record = self._record(job)
+        if record is None and job.file.guid:
+            raise NotFound(
+                f"the commons has no record {job.file.guid} to upload this file to", service="indexd"
+            )
+        if record is None:
+            job.begun = self.journal.note(begun, guid="", upload="", part_size=0)
+            self.journal.forget_parts(begun)
+            return self._is_there(job)
+        if _is_blank(record):
+            job.made = not job.file.guid
+            return False
+        kind = agree(record["hashes"], begun.hashes) if begun.hashes else None
+        if record["size"] == shot.size and kind:
+            if not record["urls"]:
+                return False
+            job.begun = self.journal.note(begun, state="done")
+            job.settle("already there", "", kind)
+            self.sender.moved(shot.size)
+            return True
+        if job.file.guid:
+            raise TransferError(
+                f"the record {job.file.guid} is of another file: {_describes(record)}; this one has "
+                f"{shot.size:,} bytes. A new version of a file gets a GUID of its own"
+            )
+        # what was sent before it changed came in after all
+        job.begun = self.journal.note(begun, guid="", upload="", part_size=0)
+        self.journal.forget_parts(begun)
+        return self._is_there(job)
+
+    def _record(self, job: Job) -> dict[str, Any] | None:
+        try:
+            return self.indexd.get(job.guid)
+        except NotFound as error:
+            if error.facts.get("absent"):
+                raise
+        return None
+
+    # -- a record for it -----------------------------------------------------------------------------------
+
+    def _start(self, job: Job) -> Presigned:
+        """Get a GUID, which the journal knows before any byte goes."""
+        begun = _begun(job)
+        with self._lock:
+            naming = self._naming.setdefault(begun.name, threading.Lock())
+        # one at a time of a name: where an answer is lost, its record is found by the name
+        with naming:
+            url = self._started(job)
+            job.begun = self.journal.note(begun, guid=url.guid)
+        job.made = True
+        return url
+
+    def _started(self, job: Job) -> Presigned:
+        begun = _begun(job)
+        left, pause = TRIES, PAUSE
+        while True:
+            before = time.time()
+            try:
+                return self.fence.start_upload(
+                    begun.name, authz=list(job.authz), bucket=self.wishes.bucket or None
+                )
+            except Gen3Error as error:
+                if not is_passing(error) or left <= 1:
+                    raise
+                logger.debug("no record for %s: %s", begun.name, error)
+            left -= 1
+            self.stop.wait(pause)
+            pause *= 2
+            guid = self._made_unheard(job, before)
+            if guid:
+                return self.fence.upload_url(guid, file_name=begun.name, bucket=self.wishes.bucket or None)
+
+    def _made_unheard(self, job: Job, since: float) -> str:
+        """Look for a record that was made while its answer was lost."""
+        facts: dict[str, Any] = {"authz": list(job.authz)} if job.authz else {"uploader": self.username}
+        found = []
+        for record in self.indexd.records(file_name=_begun(job).name, **facts):
+            fresh = _is_blank(record) and not record["urls"] and sorted(record["authz"]) == sorted(job.authz)
+            if fresh and _seconds(record["created_date"]) >= since - 300:
+                found.append(record["did"])
+        new = [guid for guid in found if not self.journal.holds(guid)]
+        return new[0] if len(new) == 1 else ""
+
+    # -- its bytes -----------------------------------------------------------------------------------------
+
+    def _in_parts(self, job: Job) -> bool:
+        size = _shot(job).size
+        if self.wishes.multipart is False or (self._no_parts and size <= LARGEST_WHOLE):
+            return False
+        return size > (SMALLEST_PART if self.wishes.multipart else IN_PARTS) or size > LARGEST_WHOLE
+
+    def _send(self, job: Job, url: Presigned | None, content: bytes | None) -> None:
+        shot = _shot(job)
+        try:
+            if self._in_parts(job):
+                job.sent = self._sent_in_parts(job)
+            else:
+                if shot.size > LARGEST_WHOLE:
+                    raise TransferError(
+                        f"it has {bytes_of(shot.size)}, and above {bytes_of(LARGEST_WHOLE)} a file goes "
+                        f"in parts only{f': {self._no_parts}' if self._no_parts else ''}"
+                    )
+                job.sent = self.sender.whole(_begun(job), shot, url, content)
+            shot.check()
+        except FileChanged:
+            self.take_back(job)
+            raise
+        job.moved = shot.size
+        job.begun = self.journal.note(_begun(job), state="stored", hashes=job.sent.hashes)
+
+    def _sent_in_parts(self, job: Job) -> Sent:
+        shot = _shot(job)
+        try:
+            return self.sender.in_parts(_begun(job), shot)
+        except (NoParts, PermissionDenied) as error:
+            self._no_parts = str(error)
+            other = error.facts.get("other")
+            if other:
+                with suppress(Gen3Error):
+                    self.fence.delete_file(other)
+            if shot.size > LARGEST_WHOLE:
+                raise
+            logger.debug("%s goes by one request: %s", shot.path, error)
+        return self.sender.whole(_begun(job), shot, None)
+
+    def done(self, job: Job, *, known: bool) -> None:
+        """Note that a file is in the commons, and whether the index knows of it."""
+        job.begun = self.journal.note(_begun(job), state="done" if known else "stored", upload="")
+        self.journal.forget_parts(job.begun)
+
+    def resend(self, job: Job) -> None:
+        """Send a file once more to its GUID: the store has lost it."""
+        begun = _begun(job)
+        self.journal.forget_parts(begun)
+        job.begun = self.journal.note(begun, state="begun", upload="", part_size=0)
+        job.from_journal = False
+
+    def over(self, job: Job) -> list[Job]:
+        """Note that a file is settled, and give those that waited for it.
+
+        They are settled with it; if it failed, they are to be worked on anew.
+        """
+        with self._lock:
+            job.over = True
+            waited, job.followers = job.followers, []
+            if job.status == "failed":
+                self._first = {key: one for key, one in self._first.items() if one is not job}
+        for one in waited:
+            one.follows = False
+            if job.status not in ("failed", "not started"):
+                one.begun = self.journal.note(_begun(one), guid=job.guid, state="done")
+                one.settle("already there", f"the same content as {job.file.path}", job.hash)
+                self.sender.moved(_shot(one).size)
+        return waited
+
+    def take_back(self, job: Job) -> None:
+        """Delete the record that was made for a file which is refused; say so where that does not go."""
+        begun = _begun(job)
+        if not job.made or not begun.guid:
+            return
+        try:
+            self.fence.delete_file(begun.guid)
+        except NotFound:
+            pass
+        except Gen3Error as error:
+            # the next call takes the same record
+            self.journal.forget_parts(begun)
+            job.begun = self.journal.note(begun, state="begun", upload="", part_size=0, hashes={})
+            job.why = f"its blank record {begun.guid} could not be deleted ({error})"
+            return
+        self.journal.forget(begun)
+        job.begun = None
+
+
+def _shot(job: Job) -> Snapshot:
+    if job.shot is None:
+        raise TransferError(f"{job.file.path} was not looked at")
+    return job.shot
+
+
+def _begun(job: Job) -> Begun:
+    if job.begun is None:
+        raise TransferError(f"{job.file.path} was not begun")
+    return job.begun
+
+
+def _is_blank(record: dict[str, Any] | None) -> bool:
+    return record is None or record["size"] is None or not record["hashes"]
+
+
+def _describes(record: dict[str, Any]) -> str:
+    return f"{record['file_name'] or 'a file'} of {record['size']:,} bytes"
+
+
+def _too_large(size: int) -> str:
+    if size <= LARGEST:
+        return ""
+    return f"it has {bytes_of(size)}, and an object store takes no more than {bytes_of(LARGEST)}"
+
+
+def _seconds(date: Any) -> float:
+    """Read a date of the index, which names no zone and means UTC."""
+    from datetime import UTC, datetime
+
+    try:
+        read = datetime.fromisoformat(str(date))
+    except ValueError:
+        return 0.0
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()

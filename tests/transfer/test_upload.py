@@ -1,0 +1,555 @@
+"""Uploads to a real practice commons: whole, in parts, resumed, and through its faults."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import gen3nb
+from gen3nb import errors
+from gen3nb.transfer import outgoing, parts, upload_journal, uploader
+
+AUTHZ = "/programs/DEMO/projects/alpha"
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def practice() -> Iterator[gen3nb.Commons]:
+    """A commons of its own: its index is counted."""
+    everything = ["create", "read", "update", "delete"]
+    users = {
+        "submitter": {AUTHZ: everything, "/data_file": ["file_upload"]},
+        "narrow": {AUTHZ: ["create", "read"]},
+        "reader": {AUTHZ: ["read"]},
+    }
+    with gen3nb.sandbox(users=users) as practice:
+        yield practice
+
+
+@pytest.fixture(scope="module")
+def submitter(practice: gen3nb.Commons) -> Iterator[gen3nb.Commons]:
+    with practice.sandbox.as_user("submitter") as submitter:
+        yield submitter
+
+
+@pytest.fixture(autouse=True)
+def home(practice, tmp_path, monkeypatch) -> Iterator[Path]:
+    """A journal for each test, short pauses, and no fault that stays."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(parts, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(uploader, "PAUSE", 0.01)
+    yield tmp_path
+    practice.sandbox.faults.clear()
+    practice.sandbox.settings(indexing=True)
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Parts as small as a store takes them, so that a test needs few bytes."""
+    monkeypatch.setattr(outgoing, "USUAL_PART", 5 * MIB)
+
+
+def made(folder: Path, name: str, content: bytes | int) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(os.urandom(content) if isinstance(content, int) else content)
+    return path
+
+
+def records(commons, **facts) -> list[dict]:
+    return list(commons.indexd.records(**facts))
+
+
+def count(commons) -> int:
+    return len(records(commons))
+
+
+def stored(commons, guid: str) -> bytes:
+    import requests
+
+    return requests.get(commons.fence.download_url(guid).url, timeout=60).content
+
+
+def send(commons, files, **options):
+    return commons.files.upload(files, **{"authz": AUTHZ, "progress": False, **options})
+
+
+def is_there(commons, guid: str, path: Path) -> None:
+    """See that the index and the store have a file as it is on disk."""
+    content = path.read_bytes()
+    record = commons.indexd.get(guid)
+    assert record["size"] == len(content)
+    assert record["hashes"]["md5"] == hashlib.md5(content).hexdigest()
+    assert record["hashes"]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert stored(commons, guid) == content
+
+
+def test_files_of_a_folder(submitter, tmp_path):
+    paths = [made(tmp_path / "d", name, 1000 + at) for at, name in enumerate(("a.bam", "x/b.bam"))]
+    report = send(submitter, tmp_path / "d", include_subdirname=True)
+    assert report.ok
+    assert str(report).startswith("2 uploaded, 0 failed")
+    for outcome, path, name in zip(report, paths, ("a.bam", "x/b.bam"), strict=True):
+        assert (outcome.name, outcome.status, outcome.hash) == (str(path), "uploaded", "sha256")
+        is_there(submitter, outcome.guid, path)
+        record = submitter.indexd.get(outcome.guid)
+        assert (record["file_name"], record["authz"], record["uploader"]) == (name, [AUTHZ], None)
+    assert list(report.records().columns) == ["object_id", "file_name", "file_size", "md5sum"]
+    assert report.records()["file_size"].tolist() == [1000, 1001]
+
+
+def test_the_same_call_again_sends_nothing(submitter, tmp_path, practice):
+    path = made(tmp_path, "a.bam", 2000)
+    first = send(submitter, path).to_frame()
+    before = count(submitter)
+    practice.sandbox.faults.add("storage-500")
+    again = send(submitter, path)
+    assert (again.counts, again.to_frame()["guid"].tolist()) == ({"already there": 1}, first["guid"].tolist())
+    assert count(submitter) == before
+
+
+def test_without_a_journal_the_index_is_asked(submitter, tmp_path, monkeypatch):
+    path = made(tmp_path, "a.bam", 2000)
+    (first,) = send(submitter, path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
+    other = made(tmp_path, "b.bam", path.read_bytes())
+    (second,) = send(submitter, other)
+    assert (second.status, second.guid) == ("already there", first.guid)
+    (third,) = send(submitter, other, authz="/programs/DEMO/projects/alpha/sub")
+    assert (third.status, third.guid != first.guid) == ("uploaded", True)
+    (fourth,) = send(submitter, other, again=True)
+    assert (fourth.status, fourth.guid != first.guid) == ("uploaded", True)
+
+
+def test_many_files_are_looked_for_in_one_list(submitter, tmp_path, monkeypatch, practice):
+    for at in range(120):
+        made(tmp_path / "many", f"{at}.txt", f"{at} is a number".encode())
+    report = send(submitter, tmp_path / "many")
+    assert report.counts == {"uploaded": 120}
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
+    assert send(submitter, tmp_path / "many").counts == {"already there": 120}
+
+
+def test_one_content_in_one_call_has_one_guid(submitter, tmp_path):
+    paths = [made(tmp_path / "twins", f"{at}.bin", b"the same" * 50) for at in range(6)]
+    big = os.urandom(5 * MIB)
+    paths += [made(tmp_path / "twins", f"big{at}.bin", big) for at in range(3)]
+    frame = send(submitter, paths).to_frame()
+    assert frame["guid"].nunique() == 2
+    assert frame["status"].tolist().count("uploaded") == 2
+    assert frame["status"].tolist().count("already there") == 7
+
+
+def test_a_changed_file_gets_another_guid(submitter, tmp_path):
+    path = made(tmp_path, "a.bam", 2000)
+    (first,) = send(submitter, path)
+    path.write_bytes(os.urandom(2000))
+    (second,) = send(submitter, path)
+    assert (second.status, second.guid != first.guid) == ("uploaded", True)
+    is_there(submitter, second.guid, path)
+
+
+def test_in_parts(submitter, tmp_path, small_parts):
+    path = made(tmp_path, "big.bin", 12 * MIB + 5)
+    (outcome,) = send(submitter, path, multipart=True)
+    assert (outcome.status, outcome.hash, outcome.bytes) == ("uploaded", "sha256", 12 * MIB + 5)
+    is_there(submitter, outcome.guid, path)
+    assert submitter.indexd.get(outcome.guid)["authz"] == [AUTHZ]
+
+
+def test_a_large_file_by_one_request_is_never_held_whole(submitter, tmp_path):
+    path = made(tmp_path, "big.bin", 20 * MIB)
+    (outcome,) = send(submitter, path)
+    is_there(submitter, outcome.guid, path)
+
+
+def test_empty_and_long_names(submitter, tmp_path):
+    empty = made(tmp_path, "empty.txt", b"")
+    long = made(tmp_path / "deep", "/".join(["f" * 100] * 2 + ["ü" * 98 + ".x"]), 10)
+    report = send(submitter, [empty])
+    (outcome,) = report
+    assert (outcome.status, stored(submitter, outcome.guid)) == ("uploaded", b"")
+    (outcome,) = send(submitter, tmp_path / "deep", include_subdirname=True)
+    assert outcome.status == "uploaded"
+    assert len(submitter.indexd.get(outcome.guid)["file_name"]) > 300
+    is_there(submitter, outcome.guid, long)
+
+
+def test_who_may_only_write_to_the_project(practice, tmp_path, small_parts):
+    path = made(tmp_path, "big.bin", 6 * MIB)
+    with practice.sandbox.as_user("narrow") as narrow:
+        (outcome,) = send(narrow, path, multipart=True)  # parts take another right: it goes by one request
+        assert outcome.status == "uploaded"
+        is_there(narrow, outcome.guid, path)
+
+
+def test_who_may_not(practice, tmp_path):
+    path = made(tmp_path, "a.bin", 10)
+    before = count(practice)
+    with (
+        practice.sandbox.as_user("reader") as reader,
+        pytest.raises(errors.PermissionDenied, match="'create' and 'write-storage' on /programs/DEMO"),
+    ):
+        send(reader, path)
+    assert count(practice) == before
+
+
+def test_without_authz_only_the_uploader_reads(submitter, practice, tmp_path):
+    path = made(tmp_path, "a.bin", 11)
+    (outcome,) = send(submitter, path, authz=None)
+    record = submitter.indexd.get(outcome.guid)
+    assert (record["authz"], record["uploader"]) == ([], submitter.auth.username)
+    (again,) = send(submitter, made(tmp_path, "b.bin", path.read_bytes()), authz=None)
+    assert (again.status, again.guid) == ("already there", outcome.guid)
+
+
+# --- faults -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "storage-503", "times": 2, "retry_after": 0.01},
+        {"kind": "storage-429", "times": 2, "retry_after": 0.01},
+        {"kind": "storage-500", "times": 2},
+        {"kind": "storage-drop", "times": 2},
+        {"kind": "storage-truncated", "times": 1},
+        {"kind": "storage-expired", "times": 2},
+        {"kind": "storage-lost-part", "times": 1},
+    ],
+    ids=lambda fault: fault["kind"],
+)
+@pytest.mark.parametrize("size", [1000, 6 * MIB, 11 * MIB], ids=["small", "whole", "parts"])
+def test_faults_of_the_store(submitter, practice, tmp_path, small_parts, fault, size):
+    path = made(tmp_path, "a.bin", size)
+    before = count(practice)
+    practice.sandbox.faults.add(**fault, method="PUT")
+    other = made(tmp_path, "b.bin", 500)
+    frame = send(submitter, [path, other], multipart=size > 10 * MIB, wait=1, parallel=1).to_frame()
+    assert frame["status"].tolist() == ["uploaded", "uploaded"], frame["why"].tolist()
+    is_there(submitter, frame["guid"][0], path)
+    is_there(submitter, frame["guid"][1], other)
+    assert count(practice) == before + 2
+
+
+@pytest.mark.parametrize(
+    "kind", ["drop-before", "drop-after", "503", "504-after-commit", "500", "html-after"]
+)
+def test_an_answer_that_is_lost_makes_no_second_record(submitter, practice, tmp_path, kind):
+    before = count(practice)
+    path = made(tmp_path, f"{kind}.bin", 100)
+    practice.sandbox.faults.add(kind, path="/user/data/upload", times=1)
+    (outcome,) = send(submitter, path)
+    assert outcome.status == "uploaded"
+    is_there(submitter, outcome.guid, path)
+    assert count(practice) == before + 1
+
+
+def test_the_answer_to_the_last_request_is_lost(submitter, practice, tmp_path, small_parts):
+    path = made(tmp_path, "big.bin", 6 * MIB)
+    practice.sandbox.faults.add("504-after-commit", path="/user/data/multipart/complete", times=1)
+    (outcome,) = send(submitter, path, multipart=True)
+    assert outcome.status == "uploaded"
+    is_there(submitter, outcome.guid, path)
+
+
+def test_a_store_that_stays_away_leaves_it_for_the_next_call(submitter, practice, tmp_path):
+    path, before = made(tmp_path, "a.bin", 100), count(practice)
+    practice.sandbox.faults.add("storage-500")
+    report = send(submitter, path)
+    assert (report.ok, report.counts) == (False, {"failed": 1})
+    assert "not available (500)" in next(iter(report)).why
+    practice.sandbox.faults.clear()
+    (outcome,) = send(submitter, path)
+    assert outcome.status == "uploaded"
+    assert count(practice) == before + 1
+
+
+def test_a_commons_that_does_not_look_at_its_files(submitter, practice, tmp_path):
+    practice.sandbox.settings(indexing=False)
+    path = made(tmp_path, "a.bin", 100)
+    (outcome,) = send(submitter, path, wait=0.2)
+    assert (outcome.status, outcome.why) == ("uploaded", "")
+    is_there(submitter, outcome.guid, path)
+    record = submitter.indexd.get(outcome.guid)
+    assert record["urls"] == [f"s3://commons-data/{outcome.guid}/a.bin"]
+
+
+def test_and_whose_records_may_not_be_written(practice, tmp_path):
+    practice.sandbox.settings(indexing=False)
+    path = made(tmp_path, "a.bin", 100)
+    with practice.sandbox.as_user("narrow") as narrow:
+        (outcome,) = send(narrow, path, wait=0.2)
+        assert (outcome.status, outcome.hash) == ("uploaded", "md5")
+        assert "'update' on /programs/DEMO/projects/alpha" in outcome.why
+        practice.sandbox.settings(indexing=True)
+        (again,) = send(narrow, path, wait=0.2)
+        assert (again.status, again.guid) == ("already there", outcome.guid)
+
+
+def test_lost_where_nobody_looks(submitter, practice, tmp_path):
+    practice.sandbox.settings(indexing=False)
+    practice.sandbox.faults.add("storage-lost-part", times=1)
+    path = made(tmp_path, "a.bin", 100)
+    (outcome,) = send(submitter, path, wait=0.2)
+    assert outcome.status == "uploaded"
+    is_there(submitter, outcome.guid, path)
+    practice.sandbox.faults.add("storage-lost-part")
+    lost = made(tmp_path, "lost for ever.bin", 101)
+    (outcome,) = send(submitter, lost, wait=0.2)
+    assert (outcome.status, outcome.why) == ("failed", "the store does not have its bytes")
+    assert records(submitter, file_name=lost.name) == []
+
+
+# --- files that are not what they should be ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1000, 5 * MIB, 12 * MIB], ids=["small", "whole", "parts"])
+def test_a_file_that_changes_is_refused(submitter, practice, tmp_path, small_parts, size):
+    path, before = made(tmp_path, "growing.bin", size), count(practice)
+    practice.sandbox.faults.add("storage-latency", seconds=0.7)
+
+    def grow() -> None:
+        time.sleep(0.4)
+        with path.open("ab") as file:
+            file.write(b"more")
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    (outcome,) = send(submitter, path, multipart=size > 10 * MIB)
+    writer.join()
+    assert outcome.status == "failed"
+    assert "it changed while it was being uploaded" in outcome.why
+    assert count(practice) == before
+    practice.sandbox.faults.clear()
+    (outcome,) = send(submitter, path, multipart=size > 10 * MIB)
+    assert outcome.status == "uploaded"
+    is_there(submitter, outcome.guid, path)
+
+
+def test_the_rest_goes_where_some_cannot(submitter, tmp_path):
+    good = made(tmp_path / "d", "good.bin", 10)
+    os.symlink(tmp_path / "nowhere", tmp_path / "d" / "broken")
+    frame = pd.DataFrame({"path": [str(good), str(tmp_path / "d"), str(tmp_path / "gone"), None]})
+    report = send(submitter, frame)
+    assert [one.status for one in report] == ["uploaded", "failed", "failed", "failed"]
+    assert [one.why for one in report][1:] == [
+        "it is a folder, not a file: name the folder itself to upload what is in it",
+        "there is no such file",
+        "row 5 has no path",
+    ]
+    assert [one.status for one in send(submitter, tmp_path / "d")] == ["failed", "already there"]
+
+
+def test_records_that_wait_for_their_files(submitter, tmp_path):
+    """As sheepdog makes them where the metadata comes first."""
+    path = made(tmp_path, "a.bin", 77)
+    hashes = {"md5": hashlib.md5(path.read_bytes()).hexdigest()}
+    guid = submitter.indexd.create(size=77, hashes=hashes, authz=[AUTHZ])["did"]
+    (outcome,) = send(submitter, path, wait=0.2)
+    assert (outcome.status, outcome.guid) == ("uploaded", guid)
+    assert stored(submitter, guid) == path.read_bytes()
+
+
+def test_a_guid_that_is_named(submitter, tmp_path):
+    blank = submitter.indexd.create_blank(file_name="a.bin", uploader="submitter", authz=[AUTHZ])["did"]
+    path = made(tmp_path, "a.bin", 78)
+    frame = pd.DataFrame({"path": [str(path)], "guid": [blank]})
+    (outcome,) = send(submitter, frame)
+    assert (outcome.status, outcome.guid) == ("uploaded", blank)
+    is_there(submitter, blank, path)
+    assert next(iter(send(submitter, frame))).status == "already there"
+    path.write_bytes(os.urandom(79))
+    (outcome,) = send(submitter, frame)
+    assert (outcome.status, outcome.guid) == ("failed", blank)
+    assert "of another file" in outcome.why
+    frame["guid"] = "dg.TEST/00000000-0000-0000-0000-000000000000"
+    (outcome,) = send(submitter, frame)
+    assert "the commons has no record" in outcome.why
+
+
+# --- ended and begun again --------------------------------------------------------------------------------
+
+
+def test_parts_that_are_stored_are_not_sent_again(submitter, practice, tmp_path, small_parts):
+    path = made(tmp_path, "big.bin", 21 * MIB)
+    practice.sandbox.faults.add("storage-503", after=2, retry_after=0)
+    (outcome,) = send(submitter, path, multipart=True, parallel=1)
+    assert outcome.status == "failed"
+    practice.sandbox.faults.clear()
+    practice.sandbox.faults.add("storage-latency", seconds=0, method="PUT")
+    (again,) = send(submitter, path, multipart=True, parallel=1)
+    assert (again.status, again.guid) == ("uploaded", outcome.guid)
+    (fault,) = practice.sandbox.faults.list()
+    assert fault["struck"] == 3
+    is_there(submitter, again.guid, path)
+
+
+def test_an_upload_that_the_store_has_forgotten(submitter, practice, tmp_path, small_parts):
+    path = made(tmp_path, "big.bin", 11 * MIB)
+    practice.sandbox.faults.add("storage-503", after=1, retry_after=0)
+    (outcome,) = send(submitter, path, multipart=True, parallel=1)
+    practice.sandbox.faults.clear()
+    with upload_journal.UploadJournal(submitter.endpoint, submitter.auth.username) as journal:
+        journal._do("update file set upload = 'forgotten'")
+    (again,) = send(submitter, path, multipart=True)
+    assert (again.status, again.guid) == ("uploaded", outcome.guid)
+    is_there(submitter, again.guid, path)
+
+
+SCRIPT = """
+import sys
+import gen3nb
+from gen3nb.transfer import outgoing
+outgoing.USUAL_PART = 5 << 20
+endpoint, credentials, folder = sys.argv[1:]
+with gen3nb.connect(endpoint, credentials=credentials) as commons:
+    authz = "/programs/DEMO/projects/alpha"
+    print("begins", flush=True)
+    report = commons.files.upload(folder, authz=authz, multipart=True, progress=False)
+    print(report)
+    sys.exit(0 if report.ok else 1)
+"""
+
+
+def started(practice, folder: Path) -> subprocess.Popen:
+    key = str(practice.sandbox.credentials("submitter"))
+    arguments = [sys.executable, "-c", SCRIPT, practice.endpoint, key, str(folder)]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begins\n"
+    return process
+
+
+def test_killed_again_and_again(submitter, practice, tmp_path):
+    folder, before = tmp_path / "d", count(practice)
+    paths = [made(folder, f"{at}.txt", 100 + at) for at in range(30)] + [made(folder, "big.bin", 23 * MIB)]
+    practice.sandbox.faults.add("storage-latency", seconds=0.15)
+    for seconds in (0.2, 0.5, 0.9):
+        process = started(practice, folder)
+        time.sleep(seconds)
+        process.kill()
+        process.communicate()
+    practice.sandbox.faults.clear()
+    process = started(practice, folder)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 0, out + err
+    frame = send(submitter, folder).to_frame()
+    assert set(frame["status"]) == {"already there"}
+    for path, guid in zip(sorted(paths), frame["guid"], strict=True):
+        is_there(submitter, guid, path)
+    assert count(practice) == before + len(paths)
+
+
+def test_ctrl_c_ends_it_with_a_report(practice, submitter, tmp_path):
+    folder = tmp_path / "d"
+    for at in range(40):
+        made(folder, f"{at}.txt", 100 + at)
+    practice.sandbox.faults.add("storage-latency", seconds=0.5)
+    process = started(practice, folder)
+    time.sleep(1.2)
+    process.send_signal(2)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    assert "TransferError: Interrupted: " in err
+    assert "not started" in err
+    practice.sandbox.faults.clear()
+    report = send(submitter, folder)
+    assert report.ok
+    assert sum(report.counts.values()) == 40
+
+
+def test_two_programs_at_one_folder(practice, submitter, tmp_path):
+    folder, before = tmp_path / "d", count(practice)
+    for at in range(10):
+        made(folder, f"{at}.txt", 100 + at)
+    practice.sandbox.faults.add("storage-latency", seconds=0.5)
+    processes = [started(practice, folder) for _ in range(2)]
+    for process in processes:
+        process.communicate(timeout=60)
+    practice.sandbox.faults.clear()
+    assert send(submitter, folder).ok
+    assert count(practice) == before + 10
+
+
+def test_stop(submitter, tmp_path):
+    stop = threading.Event()
+    stop.set()
+    report = send(submitter, made(tmp_path, "a.bin", 10), stop=stop)
+    assert report.counts == {"not started": 1}
+
+
+# --- the journal ------------------------------------------------------------------------------------------
+
+
+def test_the_journal_is_the_users_own_and_holds_no_url(submitter, tmp_path, small_parts):
+    send(submitter, made(tmp_path, "big.bin", 6 * MIB), multipart=True)
+    (path,) = upload_journal.upload_folder().glob("*.sqlite")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert b"X-Amz" not in path.read_bytes()
+    assert b"http" not in path.read_bytes()
+
+
+def test_a_broken_journal_is_set_aside(submitter, tmp_path):
+    path = made(tmp_path, "a.bin", 10)
+    (first,) = send(submitter, path)
+    (journal,) = upload_journal.upload_folder().glob("*.sqlite")
+    journal.write_bytes(b"no database at all" * 1000)
+    (again,) = send(submitter, path)
+    assert (again.status, again.guid) == ("already there", first.guid)
+    assert len(list(upload_journal.upload_folder().glob("*.broken*"))) == 1
+
+
+FULL = """
+import resource, sys
+import gen3nb
+from gen3nb.transfer import upload_journal
+endpoint, credentials, folder = sys.argv[1:]
+with gen3nb.connect(endpoint, credentials=credentials) as commons:
+    commons.whoami()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+    try:
+        commons.files.upload(folder, authz="/programs/DEMO/projects/alpha", progress=False, parallel=1)
+    except gen3nb.errors.TransferError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+def test_a_full_disk_under_the_journal(practice, submitter, tmp_path):
+    folder, before = tmp_path / "d", count(practice)
+    for at in range(300):
+        made(folder, f"{at}-{'x' * 100}.txt", 100 + at)
+    key = str(practice.sandbox.credentials("submitter"))
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, practice.endpoint, key, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert "The journal of uploads" in done.stdout, done.stdout + done.stderr
+    assert "Make room there" in done.stdout
+    assert send(submitter, folder).ok
+    assert count(practice) <= before + 301  # the record that was made when the room ended
+
+
+def test_pickled(submitter, tmp_path):
+    import pickle
+
+    report = send(submitter, made(tmp_path, "a.bin", 10))
+    again = pickle.loads(pickle.dumps(report))
+    assert again.to_frame().equals(report.to_frame())
+    assert again.records().equals(report.records())
+    assert json.loads(again.records().to_json(orient="records"))[0]["file_size"] == 10
