@@ -100,7 +100,7 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
 
     @property
     def files(self) -> Files:
-        """The files of the commons: download, upload, register (fence, indexd, the object stores)."""
+        """Its files: :meth:`.Files.download`, :meth:`.Files.upload` … (fence, indexd, the object stores)."""
         return Files(self)
 
     @property
