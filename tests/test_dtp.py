@@ -16,12 +16,17 @@ from gen3.auth import Gen3Auth
 
 import gen3nb
 from gen3nb import errors
+from gen3nb.client.tokens import claims_of, endpoint_of_issuer
 from gen3nb.commons.registry import open_commons
 from gen3nb.dtp import Auth, Exporter, Gen3Submitter, Querier
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline=""), delimiter="\t"))
+
+
+def issuer_of(token: str) -> str:
+    return endpoint_of_issuer(claims_of(token))
 
 
 @pytest.fixture
@@ -54,6 +59,39 @@ def test_the_older_form_signs_in_by_position(auth: Auth) -> None:
     assert auth.get_access_token().count(".") == 2
     assert auth.refresh_access_token().count(".") == 2
     assert auth.curl("/user/user").json()["username"].startswith("admin")
+
+
+def test_a_program_signs_in_as_an_oidc_client(commons: gen3nb.Commons, code: str) -> None:
+    facts = json.loads(commons.sandbox.client_credentials().read_text("utf-8"))
+    pair = facts["client_id"], facts["client_secret"]
+    client = Auth(endpoint=commons.endpoint, client_credentials=pair, client_scopes="openid user data")
+    assert code in Querier(client).get_projects("TEST")
+    assert len(Querier(client).get_node_records("case", "TEST", code)) == 23
+    assert client.refresh_access_token().count(".") == 2
+    assert pair[1] not in repr(client) + repr(vars(client))
+    with pytest.raises(errors.AuthError, match="client") as refused:
+        Auth(endpoint=commons.endpoint, client_credentials=(pair[0], "a-wrong-secret")).get_access_token()
+    assert "a-wrong-secret" not in str(refused.value)
+    with pytest.raises(errors.Gen3Error, match="scope"):
+        Auth(
+            endpoint=commons.endpoint, client_credentials=pair, client_scopes="openid everything"
+        ).get_access_token()
+
+
+def test_a_token_of_the_commons_that_is_named(
+    commons: gen3nb.Commons, auth: Auth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with gen3nb.sandbox(external={"far": commons}) as near:
+        by_key = Auth(near.endpoint, str(near.sandbox.credentials("reader")))
+        token = by_key.get_access_token_from_wts(commons.endpoint)
+        assert issuer_of(token) == commons.endpoint
+        assert issuer_of(by_key.get_access_token_from_wts()) == near.endpoint
+        with pytest.raises(errors.AuthError, match="does not know"):
+            by_key.get_access_token_from_wts("http://127.0.0.1:9")
+        monkeypatch.setenv("GEN3NB_WORKSPACE_URL", near.sandbox.workspace("reader"))
+        workspace = Auth()
+        assert issuer_of(workspace.get_access_token_from_wts(commons.endpoint)) == commons.endpoint
+        assert issuer_of(workspace.get_access_token_from_wts()) == near.endpoint
 
 
 def test_programs_projects_and_all_records_not_ten(auth: Auth, code: str) -> None:

@@ -46,6 +46,7 @@ def show_identity(
         profile=credential.profile,
         expires=signer.expires_at,
         key_expires=signer.key_expires_at,
+        google_account=signer.google_account,
     )
     linked = _linked(transport) if everything else None
     if as_json:
@@ -82,6 +83,7 @@ def _document(me: Identity, linked: list[dict[str, Any]] | None) -> dict[str, An
         "name": me.name,
         "email": me.email,
         "identity_provider": me.identity_provider or None,
+        "google_account": me.google_account or None,
         "endpoint": me.endpoint,
         "source": me.source,
         "profile": me.profile,
@@ -95,7 +97,7 @@ def _document(me: Identity, linked: list[dict[str, Any]] | None) -> dict[str, An
 
 
 def _show(me: Identity, linked: list[dict[str, Any]] | None) -> None:
-    show("\n".join(f"{label:>13}: {value}" for label, value in me.facts().items()))
+    show("\n".join(f"{label:>14}: {value}" for label, value in me.facts().items()))
     show("")
     if not me.resources:
         show(f"You don't currently have access to any resources at {me.endpoint}")

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Mapping
+from dataclasses import replace
 from typing import Any
 
 import requests
 from gen3.auth import Gen3Auth
 
-from gen3nb.client.addresses import origin
+from gen3nb.client.addresses import check_endpoint, origin
 from gen3nb.client.credentials import (
     Credential,
     from_access_token,
     from_file,
     from_key,
     from_text,
+    same_commons,
 )
 from gen3nb.client.redaction import Secret
 from gen3nb.client.signing import SignIn
+from gen3nb.client.sources import TokenSource
 from gen3nb.client.surroundings import keep_proxies_off
+from gen3nb.client.tokens import claims_of, endpoint_of_issuer
+from gen3nb.errors import AuthError
 
 __all__ = ["Auth"]
 
@@ -123,8 +128,37 @@ class Auth(SignIn, Gen3Auth):  # type: ignore[misc]  # the SDK has no types
         return Secret("bearer " + self.get_access_token())
 
     def get_access_token_from_wts(self, endpoint: str | None = None) -> str:
-        """Give a token from the workspace token service, as the SDK's method of this name does."""
-        return self.get_access_token()
+        """Give a token from the workspace token service, as the SDK's method of this name does.
+
+        The service is the one of the workspace that this runs in (``GET /wts/token/``); with an API key it is
+        the one of the commons that issued the key.
+
+        Parameters
+        ----------
+        endpoint : str, optional
+            The commons that the token is for, by its address; by default the one of this sign-in.
+
+        Raises
+        ------
+        AuthError
+            The service does not know that commons, or your account there is not linked.
+        """
+        own = self._credential
+        if endpoint is None and own.workspace:
+            return self.get_access_token()
+        by_key = own.api_key is not None and not own.client
+        credential = replace(own, workspace=True) if by_key else Credential("the workspace", workspace=True)
+        wanted = check_endpoint(endpoint, self._allow_http) if endpoint else self._endpoint
+        # which commons it is for is looked up by its address
+        source = TokenSource(replace(credential, idp="local"), wanted, self._allow_http, self._options)
+        token = source.fetch()
+        issuer = endpoint_of_issuer(claims_of(token))
+        if wanted and issuer and not same_commons(issuer, wanted):
+            raise AuthError(
+                f"the workspace token service gave a token of {issuer}, not of {wanted}: it does not know that "
+                "commons; gen3nb auth --all lists those that it knows"
+            )
+        return token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign a request of the SDK or of plain ``requests``, if it goes to the commons."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from gen3nb.client.arborist import Grants, methods_on
 from gen3nb.client.project import ProjectId
-from gen3nb.client.tokens import moment, when
+from gen3nb.client.tokens import linked_google_account, moment, when
 
 __all__ = ["Identity", "grants_in", "identity_of"]
 
@@ -41,6 +41,8 @@ class Identity:
         Where the user signs in, ``"google"``; empty where the commons does not say.
     resources : dict of str to tuple of str
         The methods that are granted on each resource; a grant covers what lies below it.
+    google_account : str
+        The Google account that the user has linked at fence, for data in Google's storage; empty if none.
     """
 
     username: str
@@ -55,6 +57,7 @@ class Identity:
     projects: dict[str, tuple[str, ...]]
     identity_provider: str = ""
     resources: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    google_account: str = ""
 
     def facts(self) -> dict[str, str]:
         """Give who, where, by what and until when, in words; what the user may do is not in it."""
@@ -63,6 +66,7 @@ class Identity:
             ("user", person + (", administrator" if self.admin else "")),
             ("commons", self.endpoint),
             *([("identity", self.identity_provider)] if self.identity_provider else []),
+            *([("Google account", self.google_account)] if self.google_account else []),
             ("signed in by", self.source),
             ("token until", _said(self.expires) + (", renews itself" if self.key_expires else "")),
         ]
@@ -83,7 +87,7 @@ class Identity:
         return rows
 
     def __str__(self) -> str:
-        return "\n".join(f"{label:>13}: {value}" for label, value in self._rows())
+        return "\n".join(f"{label:>14}: {value}" for label, value in self._rows())
 
     __repr__ = __str__
 
@@ -106,6 +110,7 @@ def identity_of(
     profile: str | None,
     expires: float | None,
     key_expires: float | None,
+    google_account: str = "",
 ) -> Identity:
     """Put together who is signed in, from what fence and arborist say and what we know of the sign-in.
 
@@ -130,6 +135,7 @@ def identity_of(
             path: tuple(sorted({grant.get("method", "") for grant in held if isinstance(grant, Mapping)}))
             for path, held in sorted(grants.items())
         },
+        google_account=linked_google_account(user) or google_account,
     )
 
 

@@ -11,7 +11,13 @@ from gen3nb.client.addresses import Hosts, check_endpoint
 from gen3nb.client.credentials import Credential
 from gen3nb.client.curling import curl
 from gen3nb.client.sources import TokenSource
-from gen3nb.client.tokens import TokenKeeper, claims_of, endpoint_of_issuer, when
+from gen3nb.client.tokens import (
+    TokenKeeper,
+    claims_of,
+    endpoint_of_issuer,
+    linked_google_account,
+    when,
+)
 from gen3nb.client.transport import Transport
 from gen3nb.errors import AuthError, TokenExpired
 
@@ -98,6 +104,13 @@ class SignIn:
         context = token.claims.get("context") if token is not None else None
         user = context.get("user") if isinstance(context, Mapping) else None
         return str(user.get("name") or "") if isinstance(user, Mapping) else ""
+
+    @property
+    def google_account(self) -> str:
+        """The Google account that the user has linked at fence, as the token has it; empty if none."""
+        token = self._keeper.token
+        context = token.claims.get("context") if token is not None else None
+        return linked_google_account(context.get("user") if isinstance(context, Mapping) else None)
 
     @property
     def expires_at(self) -> float | None:

@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 from gen3nb.client.addresses import check_endpoint
-from gen3nb.client.credentials import Credential, key_expired
+from gen3nb.client.credentials import Credential, key_expired, same_commons
 from gen3nb.client.failures import failure, no_commons
 from gen3nb.client.redaction import Secret
 from gen3nb.client.tokens import Token, claims_of
@@ -90,7 +90,14 @@ class TokenSource:
         try:
             idp = self.credential.idp
             if idp == "local" and self.endpoint:
-                idp = service.idp_of(self.endpoint) or "local"
+                found = service.idp_of(self.endpoint)
+                issuer = self.credential.issuer
+                if found is None and issuer and not same_commons(issuer, self.endpoint):
+                    raise AuthError(
+                        f"the workspace token service of {issuer} does not know {self.endpoint}: "
+                        "gen3nb auth --all lists the commons that it knows"
+                    )
+                idp = found or "local"
             return Secret(service.token(idp))
         finally:
             service.transport.close()

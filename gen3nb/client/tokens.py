@@ -16,7 +16,15 @@ from typing import Any
 from gen3nb.client.redaction import Secret
 from gen3nb.errors import AuthError, Gen3Error, TokenExpired
 
-__all__ = ["Token", "TokenKeeper", "claims_of", "endpoint_of_issuer", "moment", "when"]
+__all__ = [
+    "Token",
+    "TokenKeeper",
+    "claims_of",
+    "endpoint_of_issuer",
+    "linked_google_account",
+    "moment",
+    "when",
+]
 
 logger = logging.getLogger("gen3nb.client")
 
@@ -55,6 +63,18 @@ def endpoint_of_issuer(claims: Mapping[str, Any]) -> str:
     issuer = str(claims.get("iss") or "")
     scheme, separator, rest = issuer.partition("://")
     return f"{scheme}://{rest.split('/')[0]}" if separator and rest else ""
+
+
+def linked_google_account(user: object) -> str:
+    """Give the Google account that fence says a user has linked; empty if none.
+
+    Parameters
+    ----------
+    user : object
+        What a token's ``context.user`` or ``GET /user/user`` says.
+    """
+    google = user.get("google") if isinstance(user, Mapping) else None
+    return str(google.get("linked_google_account") or "") if isinstance(google, Mapping) else ""
 
 
 def moment(seconds: float | None) -> datetime | None:

@@ -157,6 +157,7 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
             profile=self.profile,
             expires=self.auth.expires_at,
             key_expires=self.auth.key_expires_at,
+            google_account=self.auth.google_account,
         )
 
     def access(self) -> pd.DataFrame:

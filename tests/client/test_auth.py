@@ -17,7 +17,7 @@ import requests
 from client_stub import Reply, Stub, make_jwt
 
 import gen3nb
-from gen3nb import errors
+from gen3nb import cli, errors
 from gen3nb.client.auth import Auth
 from gen3nb.client.tokens import TokenKeeper
 
@@ -266,6 +266,23 @@ def test_an_oidc_client(stub: Stub) -> None:
     assert stub.requests[0].headers["Authorization"].startswith("Basic ")
     assert stub.requests[0].path == "/user/oauth2/token?grant_type=client_credentials&scope=openid"
     assert "s3cr3t" not in repr(auth) + repr(vars(auth))
+
+
+@pytest.mark.parametrize("by", ["token", "user"])
+def test_a_google_account_that_is_linked_at_fence(stub: Stub, key_file: Path, capsys, by: str) -> None:
+    google = {"google": {"proxy_group": None, "linked_google_account": "ada@example.org"}}
+    token = {"context": {"user": {"name": "ada", **(google if by == "token" else {})}}}
+    stub.on("/user/credentials/api/access_token", {"access_token": make_jwt(stub.endpoint, **token)})
+    stub.on("/user/user", {"username": "ada", **(google if by == "user" else {})})
+    stub.on("/api/v0/submission/", {"links": []})
+    with gen3nb.connect(stub.endpoint, credentials=key_file) as commons:
+        assert commons.whoami().google_account == "ada@example.org"
+    assert cli.main(["auth", f"--cred={key_file}"]) == 0
+    assert "Google account: ada@example.org\n" in capsys.readouterr().out
+    stub.on("/user/credentials/api/access_token", {"access_token": make_jwt(stub.endpoint)})
+    stub.on("/user/user", {"username": "ada", "google": None})
+    assert cli.main(["auth", f"--cred={key_file}"]) == 0
+    assert "Google" not in capsys.readouterr().out
 
 
 def test_in_a_workspace(stub: Stub, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
