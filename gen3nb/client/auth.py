@@ -136,7 +136,7 @@ class Auth(SignIn, Gen3Auth):  # type: ignore[misc]  # the SDK has no types
         Parameters
         ----------
         endpoint : str, optional
-            The commons that the token is for, by its address; by default the one of this sign-in.
+            The commons that the token is for, by its address; without it the token of this sign-in is given.
 
         Raises
         ------
@@ -144,19 +144,19 @@ class Auth(SignIn, Gen3Auth):  # type: ignore[misc]  # the SDK has no types
             The service does not know that commons, or your account there is not linked.
         """
         own = self._credential
-        if endpoint is None and own.workspace:
+        if endpoint is None:
             return self.get_access_token()
         by_key = own.api_key is not None and not own.client
         credential = replace(own, workspace=True) if by_key else Credential("the workspace", workspace=True)
-        wanted = check_endpoint(endpoint, self._allow_http) if endpoint else self._endpoint
+        wanted = check_endpoint(endpoint, self._allow_http)
         # which commons it is for is looked up by its address
         source = TokenSource(replace(credential, idp="local"), wanted, self._allow_http, self._options)
         token = source.fetch()
         issuer = endpoint_of_issuer(claims_of(token))
-        if wanted and issuer and not same_commons(issuer, wanted):
+        if issuer and not same_commons(issuer, wanted):
             raise AuthError(
-                f"the workspace token service gave a token of {issuer}, not of {wanted}: it does not know that "
-                "commons; gen3nb auth --all lists those that it knows"
+                f"the workspace token service gave a token of {issuer}, not of {wanted}: it does not know "
+                "that commons; gen3nb auth --all lists those that it knows"
             )
         return token
 
