@@ -7,6 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from time import monotonic
 from typing import Any
@@ -175,6 +176,7 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
+@cache
 def user_agent() -> str:
     """Say what is asking."""
     return f"gen3nb/{metadata.version('gen3nb')} python-requests/{requests.__version__}"

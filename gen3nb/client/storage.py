@@ -244,9 +244,10 @@ class Storage:
             kind = f"{scheme}:" if scheme else "no web address"
             raise ServiceError(f"bytes come by https: here, and this URL is {kind}", service=SERVICE)
         try:
-            return self._pool(url).request(
+            pool, target = self._pool(url)
+            return pool.urlopen(
                 method,
-                str(url),
+                target,
                 body=content,
                 headers=sent,
                 timeout=urllib3.Timeout(connect=connect, read=read),
@@ -262,14 +263,21 @@ class Storage:
             failure = lost(_as_requests(error), _where(url), SERVICE, method, "").error
         raise failure
 
-    def _pool(self, url: str) -> urllib3.PoolManager:
+    def _pool(self, url: str) -> tuple[urllib3.PoolManager | urllib3.HTTPConnectionPool, str]:
+        """Give the connections to an origin, and what to ask for there."""
+        where = origin(url)
         proxy = self._proxy(url)
         with self._lock:
             if self._process != os.getpid():  # a fork shares no connection
                 self._pools, self._process = {}, os.getpid()
             if proxy not in self._pools:
                 self._pools[proxy] = self._made(proxy)
-            return self._pools[proxy]
+            manager = self._pools[proxy]
+        if proxy is not None:
+            return manager, str(url)
+        scheme, host, port = where
+        parts = urlsplit(url)
+        return manager.connection_from_host(host, port, scheme), f"{parts.path or '/'}?{parts.query}"
 
     def _proxy(self, url: str) -> str | None:
         if is_loopback(origin(url)[1]):

@@ -152,6 +152,7 @@ def download(
                 rename=rename,
                 overwrite=overwrite,
                 by_size=skip_completed,
+                protocol=protocol,
                 shard=tag,
             )
             try:

@@ -54,12 +54,16 @@ def _safe(name: str, guid: str) -> str:
 
 def _part(name: str) -> str:
     """Make one part of a path safe: no reserved name, no character that some system refuses, not too long."""
-    text = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
-    text = sanitize_filename(text, replacement_text="_", platform="universal", max_len=4 * len(text) + 10)
-    text = sanitize_filename(text, replacement_text="_", platform="universal", max_len=4 * len(text) + 10)
+    text = _cut(unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode()))
+    for _ in range(2):  # what it takes away may leave another name that is reserved
+        text = sanitize_filename(text, replacement_text="_", platform="universal")
+    return text
+
+
+def _cut(text: str) -> str:
+    """Shorten a name in its middle, so that the ending stays, and two long names stay two."""
     if len(text.encode()) <= LONGEST:
         return text
-    # cut in the middle, so that the ending stays and two long names stay two
     stem, ending = _stem_and_ending(text)
     mark = f"~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     room = LONGEST - len(mark) - len(ending.encode())

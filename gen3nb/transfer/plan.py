@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from itertools import islice
@@ -201,6 +201,8 @@ class Maker:
         Replace files of other content.
     by_size : bool
         Take a file of the right size for the right one where no hash is known.
+    protocol : str, optional
+        By which files are to come.
     shard : str
         Which part of a manifest this is.
     """
@@ -214,11 +216,12 @@ class Maker:
         rename: bool,
         overwrite: bool,
         by_size: bool,
+        protocol: str | None = None,
         shard: str = "",
     ) -> None:
         self.plan, self.journal = plan, journal
         self.form, self.rename, self.overwrite, self.by_size = form, rename, overwrite, by_size
-        self.shard = shard
+        self.protocol, self.shard = protocol, shard
 
     def decided(
         self, entries: list[Entry], records: Mapping[str, Mapping[str, Any]], start: int
@@ -246,6 +249,8 @@ class Maker:
         hashes = known_hashes({**entry.hashes, **indexed})
         kind, value = next(iter(hashes.items()), ("", ""))
         file = Planned(position, guid, name, size, kind, value)
+        if why := _nowhere(urls, self.protocol):
+            return replace(file, state=REFUSED, why=why)
         for each in indexed.keys() & entry.hashes.keys():
             if indexed[each] != entry.hashes[each]:
                 here, there = indexed[each], entry.hashes[each]
@@ -333,6 +338,19 @@ def _spelt(entry: Entry, records: Mapping[str, Mapping[str, Any]]) -> str:
     record = records.get(entry.guid)
     did = str(record["did"]) if record is not None else entry.guid
     return did if did != entry.guid else ""
+
+
+def _nowhere(urls: Sequence[str], protocol: str | None) -> str:
+    """Say why a file cannot be fetched from any of its places."""
+    if not urls:
+        return (
+            "the file index names no place where its bytes are: its upload never ended, or it was registered "
+            "without a URL. Ask who uploaded it"
+        )
+    known = sorted({url.partition("://")[0] for url in urls})
+    if protocol is not None and protocol not in known:
+        return f"none of its places is reached by {protocol}; there is: {', '.join(known)}"
+    return ""
 
 
 def _outside(path: Path, folder: Path) -> str:
