@@ -14,6 +14,7 @@ import pandas as pd
 from gen3nb.errors import DictionaryError, NotConnected, NotFound
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
 
     from gen3nb.client.project import ProjectLike
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gen3nb.frames.origin import Origin
     from gen3nb.frames.reports import ValidationReport
     from gen3nb.frames.submission import SubmissionReport
+    from gen3nb.transfer.report import TransferReport
 
 __all__ = ["Gen3Accessor", "of"]
 
@@ -247,6 +249,38 @@ class Gen3Accessor:
         chosen = self._commons(commons, writing=True)
         kind = chosen.dictionary[self._node(node)]
         return chosen.submit({kind.name: self._frame}, project=self._project(project), **options)
+
+    def download(
+        self, folder: str | os.PathLike[str] = ".", *, commons: Commons | None = None, **options: Any
+    ) -> TransferReport:
+        """Download the files that the records name by ``object_id``, each checked by its hash.
+
+        Sizes and hashes come from indexd, URLs from fence (``POST /user/data/download/bulk``). The same call
+        again goes on where one stopped.
+
+        Parameters
+        ----------
+        folder : str or path
+            Is made if it is not there.
+        commons : Commons, optional
+            By default the one that the frame came from.
+        **options : Any
+            ``parallel``, ``filename_format``, ``rename``, ``overwrite``, ``skip_completed``, ``protocol``,
+            ``shard``, ``executor``, ``dry_run``, ``progress``, ``stop``, as in ``commons.files.download``.
+
+        Returns
+        -------
+        TransferReport
+            One row per file: guid, name, bytes, seconds, hash, status, why.
+
+        Raises
+        ------
+        TransferError
+            The frame names no files, or it ended early: then ``report`` says what is there by now.
+        NotConnected
+            No commons is open, or several are and none is named.
+        """
+        return self._commons(commons).files.download(self._frame, folder, **options)
 
     # --- other forms
 

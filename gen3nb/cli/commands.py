@@ -165,17 +165,30 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     (
         "Files",
         (
+            Command(
+                "download",
+                "download:download",
+                "Download files by GUID or manifest, each checked by its hash; the same command again goes "
+                "on.",
+            ),
+            Command(
+                "download-single",
+                "download:download_single",
+                "Download one file, checked by its hash; the same command again goes on where it stopped.",
+            ),
+            Command(
+                "download-multiple",
+                "download:download_multiple",
+                "Download the files of a manifest, each checked by its hash; the same command again goes on.",
+            ),
             *(
-                Command(name, "files:no_files", "This version moves no files yet.", hidden=True, loose=True)
+                Command(name, "files:no_files", "This version uploads no files yet.", hidden=True, loose=True)
                 for name in (
                     "upload",
                     "upload-single",
                     "upload-multiple",
                     "upload-multipart",
                     "retry-upload",
-                    "download",
-                    "download-single",
-                    "download-multiple",
                 )
             ),
             Command("generate-tsv", "files:generate_tsv", "Do nothing.", hidden=True, loose=True),

@@ -12,7 +12,7 @@ _ROWS = (".tsv", ".csv", ".xlsx", ".parquet", ".txt")
 
 
 def no_files(context: typer.Context) -> None:
-    """Say that this version moves no files yet; gen3-client and data-client do, with the same profile."""
+    """Say that this version uploads no files yet; gen3-client and data-client do, with the same profile."""
     rows = [word for word in context.args if word.rpartition("=")[2].lower().endswith(_ROWS)]
     if rows and (context.info_name or "").startswith("upload"):
         failed(
@@ -21,7 +21,7 @@ def no_files(context: typer.Context) -> None:
         )
         raise typer.Exit(2)
     failed(
-        f"gen3nb {context.info_name} is not there yet: this version moves no files. gen3-client and "
+        f"gen3nb {context.info_name} is not there yet: this version uploads no files. gen3-client and "
         "data-client do, with the same profile"
     )
     raise typer.Exit(1)

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -296,6 +297,9 @@ def _of_item(item: Any, row: int) -> Entry:
 
 def _of_frame(frame: pd.DataFrame) -> Iterator[Entry]:
     names = [str(name) for name in frame.columns]
+    prefixed = [at for at, name in enumerate(names) if re.search(r"[._]object_id$", name)]
+    if len(prefixed) == 1 and "object_id" not in names:  # of a join
+        names[prefixed[0]] = "object_id"
     if not (set(GUIDS) - {"id"} | set(URLS)) & set(names):
         raise TransferError(
             "The frame names no files: it has no column object_id (the GUIDs of file records). Its columns: "

@@ -52,7 +52,7 @@ def test_row(words: list[str], flag: str, here: str, capsys: pytest.CaptureFixtu
     if here == "later":
         for spelled in ([flag, "value"], [f"{flag}=value"], [f"{flag}=false"]):
             assert main([*words, "--profile=p", *spelled]) == 1
-            assert "moves no files" in capsys.readouterr().err
+            assert "uploads no files" in capsys.readouterr().err
         return
     spelled = {name for param in found.get_params(context) for name in param.opts}
     if flag:

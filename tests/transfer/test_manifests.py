@@ -79,6 +79,8 @@ def test_a_frame_of_file_records():
     )
     # a record's own id is never taken for the GUID that it lacks
     assert facts(read_manifest(frame)) == [("g1", "a", 3, {"md5": MD5}), ("", "b", None, {})]
+    joined_frame = frame.rename(columns={"object_id": "aligned_reads.object_id"})
+    assert [one.guid for one in read_manifest(joined_frame)] == ["g1", ""]
     with pytest.raises(TransferError, match="no column object_id"):
         list(read_manifest(frame[["id", "file_name"]]))
 
