@@ -12,8 +12,10 @@ import pytest
 import gen3nb
 from gen3nb import commons, registration
 from gen3nb.client.arborist import Arborist
+from gen3nb.client.drs import Drs
 from gen3nb.client.fence import Fence
 from gen3nb.client.indexd import Indexd
+from gen3nb.client.metadata import Metadata
 from gen3nb.client.peregrine import Peregrine
 from gen3nb.client.sheepdog import Sheepdog
 from gen3nb.client.workspace import Workspace
@@ -26,6 +28,8 @@ CLASSES = (
     Peregrine,
     Fence,
     Indexd,
+    Drs,
+    Metadata,
     Arborist,
     Workspace,
     Querier,

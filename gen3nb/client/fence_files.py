@@ -15,7 +15,7 @@ from gen3nb.client.redaction import Secret
 from gen3nb.client.transport import Transport
 from gen3nb.errors import Gen3Error, NotFound, PermissionDenied, ServiceError
 
-__all__ = ["FileRoutes", "Presigned"]
+__all__ = ["FileRoutes", "Presigned", "lifetime"]
 
 SERVICE = "fence"
 AT_ONCE = 500  # GUIDs in one request for URLs
@@ -349,10 +349,10 @@ def _presigned(guid: str, answer: Any, name: str) -> Presigned:
     url = answer.get(name) if isinstance(answer, Mapping) else None
     if not isinstance(url, str) or not urlsplit(url).scheme:
         raise ServiceError(f"the sign-in service gave no URL for {guid}", service=SERVICE)
-    return Presigned(guid, Secret(url), monotonic() + _lifetime(url))
+    return Presigned(guid, Secret(url), monotonic() + lifetime(url))
 
 
-def _lifetime(url: str) -> float:
+def lifetime(url: str) -> float:
     """Read how long a URL lives, as S3 and Google write it."""
     for name, value in parse_qsl(urlsplit(url).query):
         if name in ("X-Amz-Expires", "X-Goog-Expires") and value.isdecimal():

@@ -99,6 +99,17 @@ class Transport:
     def __repr__(self) -> str:
         return f"Transport({self.endpoint!r})"
 
+    def unsigned(self, endpoint: str) -> Transport:
+        """Give a way to another host by the same settings, on which nothing says who is asking."""
+        return Transport(
+            endpoint,
+            timeout=self._sender.timeout,
+            verify=self._sender.verify,
+            proxies=self._sender.proxies,
+            retries=self.retries,
+            backoff=self.backoff,
+        )
+
     def close(self) -> None:
         """Close all connections."""
         self.closed = True

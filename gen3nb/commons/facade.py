@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from gen3nb.client.arborist import Arborist, methods_on
+from gen3nb.client.drs import Drs
 from gen3nb.client.failures import Needs
 from gen3nb.client.fence import Fence
 from gen3nb.client.identity import grants_in, identity_of
 from gen3nb.client.indexd import Indexd
+from gen3nb.client.metadata import Metadata
 from gen3nb.client.overview import (
     access_table,
     counts_of,
@@ -61,7 +63,7 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
         A ``gen3.auth.Gen3Auth``: any class of the gen3 SDK takes it.
     sandbox : Sandbox or None
         The practice commons' controls, where it is one that this process started.
-    fence, indexd, arborist, sheepdog, peregrine, workspace, requestor
+    fence, indexd, drs, metadata, arborist, sheepdog, peregrine, workspace, requestor
         Thin clients of the services; one that this commons does not run says so when it is asked.
     """
 
@@ -73,6 +75,8 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
         self.transport = transport
         self.fence = Fence(transport)
         self.indexd = Indexd(transport)
+        self.drs = Drs(transport)
+        self.metadata = Metadata(transport)
         self.arborist = Arborist(transport)
         transport.lacking = self.arborist.lacking
         self.sheepdog = Sheepdog(transport)
@@ -130,6 +134,7 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
         self.closed = True
         forget(self)
         self.transport.close()
+        self.drs.close()
         if self.sandbox is not None:
             self.sandbox.close()
 

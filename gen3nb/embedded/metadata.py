@@ -40,6 +40,7 @@ def routes(state: State, *, gateway: bool = False) -> list[Route]:
         ("GET", "/metadata", mds.listed),
         ("POST", "/metadata", mds.create_many),
         ("GET|POST|PUT|DELETE", "/metadata/{guid:did}/aliases", mds.aliases),
+        ("DELETE", "/metadata/{guid:did}/aliases/{alias:did}", mds.delete_alias),
         ("GET", "/metadata/{guid:did}", mds.get),
         ("POST", "/metadata/{guid:did}", mds.create),
         ("PUT", "/metadata/{guid:did}", mds.update),
@@ -227,3 +228,13 @@ class Metadata:
                 self.documents.put("metadata alias", alias, guid)
             status = 201 if request.method == "POST" else 200
             return Json({"guid": guid, "aliases": sorted(self._aliases(guid))}, status)
+
+    def delete_alias(self, request: Request, body: bytes) -> Response:
+        """Take one other name of an object away."""
+        self._authorize(request)
+        with self.documents.lock:
+            guid, alias = self._guid(request), str(request.path_params["alias"])
+            if alias not in self._aliases(guid):
+                raise Failure(404, f"Alias not found: {alias}")
+            self.documents.delete("metadata alias", alias)
+        return Json(None)
