@@ -30,7 +30,7 @@ def read(
             "--output",
             "-o",
             metavar="FILE",
-            help=".parquet, .tsv, .csv, .xlsx, .json or .jsonl; else a table.",
+            help=".parquet, .tsv, .csv, .xlsx, .json or .jsonl, folders are made; else a table.",
         ),
     ] = None,
     project: Project = None,
@@ -58,6 +58,7 @@ def read(
 ) -> None:
     """Read all records of a node, typed by the dictionary, into a file or a table."""
     from gen3nb.frames.files import where_of, write_frame
+    from gen3nb.frames.reports import counted
 
     with connected(profile, endpoint, cred) as commons:
         options: dict[str, Any] = {
@@ -77,7 +78,7 @@ def read(
     if as_json:
         show_json({"node": node, "records": len(frame), "columns": list(frame.columns), "file": str(output)})
     else:
-        note(f"{len(frame):,} rows of {node} written to {output}")
+        note(f"{counted(len(frame), 'row')} of {node} written to {output}")
 
 
 def query(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gen3nb.cli.messages import failed
-from gen3nb.cli.progress import progress
+from gen3nb.cli.progress import Lines, progress
 from gen3nb.client.redaction import redact
 from gen3nb.errors import Gen3Error
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from gen3nb.frames.progress import Progress
 
 __all__ = ["RunLog"]
-
-EVERY = 60.0  # seconds between two lines of progress
 
 
 class RunLog:
@@ -36,7 +34,6 @@ class RunLog:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path.expanduser() if path is not None else None
-        self._last = 0.0
         self._started = time.monotonic()
 
     def write(self, event: str, **facts: Any) -> None:
@@ -77,12 +74,15 @@ class RunLog:
         if self._path is None:
             return shown
 
+        logged = Lines(self._said, at_once=True)
+
         def tell(done: int, total: int | None, label: str) -> None:
             if callable(shown):
                 shown(done, total, label)
-            now = time.monotonic()
-            if now - self._last >= EVERY:
-                self._last = now
-                self.write("progress", done=done, total=total, doing=label)
+            logged(done, total, label)
 
         return tell
+
+    def _said(self, done: int, total: int | None, label: str, waiting: bool) -> None:
+        """Append how far it is, and whether that is no news."""
+        self.write("waiting" if waiting else "progress", done=done, total=total, doing=label)

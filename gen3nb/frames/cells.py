@@ -135,7 +135,9 @@ def open_book(content: bytes, name: str) -> Book:
             f"{name} is an old .xls workbook, or one with a password: save it as .xlsx without a password."
         )
     if not content.startswith(b"PK"):
-        raise ValidationError(f"{name} is no .xlsx workbook. If it is TSV or CSV text, use gen3nb.read_tsv.")
+        raise ValidationError(
+            f"{name} is no .xlsx workbook. If it is TSV or CSV text, let its name end in .tsv or .csv (in Python, gen3nb.read_tsv reads it)."
+        )
     try:
         return Book(content, name)
     except Exception as error:

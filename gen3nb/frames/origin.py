@@ -16,11 +16,22 @@ if TYPE_CHECKING:
     from gen3nb.client.project import ProjectLike
     from gen3nb.frames.connection import Connection
 
-__all__ = ["ATTRIBUTE", "ROWS_OF_A_FILE", "Origin", "origin_of", "row_numbers", "tag", "tag_as"]
+__all__ = [
+    "ATTRIBUTE",
+    "RECORDS_OF_A_FILE",
+    "ROWS_OF_A_FILE",
+    "Origin",
+    "origin_of",
+    "row_numbers",
+    "tag",
+    "tag_as",
+]
 
 ATTRIBUTE = "gen3"
 #: The frame's index counts the data rows of a file from 0: row 2 of the file, under the header, is 0.
 ROWS_OF_A_FILE = "index+2"
+#: The same for a file without a header: its first record is 0 here, and record 1 to a person.
+RECORDS_OF_A_FILE = "index+1"
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,8 @@ class Origin:
     dictionary : str or None
         The digest of the dictionary that typed the frame.
     rows : str or None
-        ``"index+2"`` if the index tells the row of the file that the frame was read from.
+        ``"index+2"`` if the index tells the row of the file that the frame was read from, ``"index+1"`` if it
+        tells the record of a JSON file.
     cells : str or None
         ``"tsv"`` or ``"csv"`` if the cells are still the text of such a file.
     join : str or None
@@ -152,6 +164,8 @@ def tag_as(frame: pd.DataFrame, facts: Mapping[str, str | None]) -> pd.DataFrame
 def row_numbers(frame: pd.DataFrame) -> Sequence[int]:
     """Give each row its number in the user's file or spreadsheet: the header is 1, the first record 2.
 
+    A JSON file has no header: its first record is 1.
+
     The index tells, so the numbers stay right after a filter or a sort. Where it cannot (labels that are
     text, repeat, are missing or negative, or an index with a name of its own, such as a patient's number),
     rows are numbered as they stand.
@@ -165,8 +179,9 @@ def row_numbers(frame: pd.DataFrame) -> Sequence[int]:
     sequence of int
     """
     index = frame.index
+    first = 1 if origin_of(frame).rows == RECORDS_OF_A_FILE else 2
     if isinstance(index, pd.RangeIndex) and index.name is None and index.step > 0 and index.start >= 0:
-        return range(index.start + 2, index.stop + 2, index.step)
+        return range(index.start + first, index.stop + first, index.step)
     counted = (
         not isinstance(index, pd.MultiIndex)
         and index.name is None
@@ -176,4 +191,4 @@ def row_numbers(frame: pd.DataFrame) -> Sequence[int]:
         and (len(index) == 0 or int(index.min()) >= 0)
     )
     labels = index.tolist() if counted else range(len(index))
-    return [label + 2 for label in labels]
+    return [label + first for label in labels]

@@ -17,7 +17,7 @@ from gen3nb.frames.casting import cast
 from gen3nb.frames.codec import link_column
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.exporting import by_ids
-from gen3nb.frames.origin import origin_of, tag_as
+from gen3nb.frames.origin import RECORDS_OF_A_FILE, origin_of, tag_as
 from gen3nb.frames.sinks import Records
 from gen3nb.frames.tsv import read_tsv
 
@@ -119,7 +119,7 @@ def frames_of_records(
             column: pd.Series([row.get(column) for row in rows.values()], index=list(rows), dtype=object)
             for column in columns
         }
-        facts = {"node": name, "dictionary": dictionary.digest}
+        facts = {"node": name, "dictionary": dictionary.digest, "rows": RECORDS_OF_A_FILE}
         frames[name] = tag_as(pd.DataFrame(cells, index=list(rows)), facts)
     return frames
 
