@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gen3nb.frames.progress import Progress
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gen3nb.client.project import ProjectLike
+    from gen3nb.frames.submission import SubmissionReport
     from gen3nb.transfer.manifest import Form, Manifest, Source
     from gen3nb.transfer.names import NameFormat
     from gen3nb.transfer.plan import Plan
+    from gen3nb.transfer.register_report import RegisterReport
     from gen3nb.transfer.report import TransferReport
     from gen3nb.transfer.sources import Given
-    from gen3nb.transfer.upload import UploadConnection, UploadLog
+    from gen3nb.transfer.upload import UploadConnection
+    from gen3nb.transfer.upload_loop import UploadLog
     from gen3nb.transfer.upload_report import UploadReport
 
 __all__ = ["Files"]
@@ -93,6 +98,9 @@ class Files:
         progress: Progress = True,
         stop: threading.Event | None = None,
         log: UploadLog | None = None,
+        node: str | None = None,
+        properties: Mapping[str, Any] | None = None,
+        collection: str | None = None,
     ) -> UploadReport:
         """Upload files, each once, verified and resumable: :func:`gen3nb.transfer.upload.upload`."""
         from gen3nb.transfer.upload import upload
@@ -112,6 +120,63 @@ class Files:
             progress=progress,
             stop=stop,
             log=log,
+            node=node,
+            properties=properties,
+            collection=collection,
+        )
+
+    def register(
+        self,
+        manifest: Source,
+        *,
+        authz: str | Sequence[str] | None = None,
+        project: ProjectLike | None = None,
+        dry_run: bool = False,
+        parallel: int = 8,
+        progress: Progress = True,
+        stop: threading.Event | None = None,
+    ) -> RegisterReport:
+        """Register files that lie in a bucket: :func:`gen3nb.transfer.register.register`."""
+        from gen3nb.transfer.register import register
+
+        return register(
+            manifest,
+            connection=self._connection,
+            authz=authz,
+            project=project,
+            dry_run=dry_run,
+            parallel=parallel,
+            progress=progress,
+            stop=stop,
+        )
+
+    def unmapped(self, project: ProjectLike | None = None) -> pd.DataFrame:
+        """Give the files that no record describes: :func:`gen3nb.transfer.mapping.unmapped`."""
+        from gen3nb.transfer.mapping import unmapped
+
+        return unmapped(connection=self._connection, project=project)
+
+    def map(
+        self,
+        frame: pd.DataFrame,
+        *,
+        node: str,
+        project: ProjectLike,
+        properties: Mapping[str, Any] | None = None,
+        collection: str | None = None,
+        progress: Progress = True,
+    ) -> SubmissionReport:
+        """Make the records that describe files: :func:`gen3nb.transfer.mapping.map_files`."""
+        from gen3nb.transfer.mapping import map_files
+
+        return map_files(
+            frame,
+            connection=self._connection,
+            node=node,
+            project=project,
+            properties=properties,
+            collection=collection,
+            progress=progress,
         )
 
     def manifest(

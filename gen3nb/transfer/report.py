@@ -116,7 +116,7 @@ class TransferReport:
         return ("dry run, nothing moved: " if self.dry_run else "") + ", ".join(words) + speed
 
     def __repr__(self) -> str:
-        return f"<TransferReport: {self}; {self.where}>"
+        return f"<{type(self).__name__}: {self}; {self.where}>"
 
     def __bool__(self) -> bool:
         return refuse_bool(self)

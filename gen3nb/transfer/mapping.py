@@ -1,0 +1,190 @@
+"""Files that are in a commons and that no record describes: which they are, and their records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from gen3nb.errors import TransferError
+from gen3nb.frames.progress import Progress
+from gen3nb.frames.reports import counted
+from gen3nb.frames.selection import Selection
+from gen3nb.transfer.describing import check_described, describe, file_node, with_properties
+from gen3nb.transfer.hashing import known_hashes
+
+if TYPE_CHECKING:
+    from gen3nb.client.project import ProjectId, ProjectLike
+    from gen3nb.frames.submission import SubmissionReport
+    from gen3nb.transfer.upload import UploadConnection
+
+__all__ = ["map_files", "unmapped"]
+
+PAGE = 10_000
+COLUMNS = ["object_id", "file_name", "file_size", "md5sum", "authz", "uploader", "created", "ready"]
+
+
+def unmapped(*, connection: UploadConnection, project: ProjectLike | None = None) -> pd.DataFrame:
+    """Give the files that were uploaded or registered, and that no record of a file node describes.
+
+    The index knows the files (indexd ``GET /index/``), the graph their records (peregrine).
+
+    Parameters
+    ----------
+    connection : UploadConnection
+    project : str, pair or ProjectId, optional
+        Files with its authz, and those that you uploaded without any; by default only the latter.
+
+    Returns
+    -------
+    pandas.DataFrame
+        object_id, file_name, file_size (bytes), md5sum, authz, uploader, created, ready (whether the index
+        knows size and hash, without which no record can be made).
+    """
+    target = connection.project_id(project) if project is not None else None
+    files = {record["did"]: record for record in _files(connection, target)}
+    if files:
+        for guid in _described(connection, target):
+            files.pop(guid, None)
+    rows = [
+        {
+            "object_id": guid,
+            "file_name": record["file_name"],
+            "file_size": record["size"],
+            "md5sum": known_hashes(record["hashes"]).get("md5"),
+            "authz": list(record["authz"]),
+            "uploader": record["uploader"],
+            "created": record["created_date"],
+            "ready": record["size"] is not None and bool(record["hashes"]),
+        }
+        for guid, record in files.items()
+    ]
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    return frame.astype({"file_size": "Int64", "ready": "bool"})
+
+
+def _files(connection: UploadConnection, project: ProjectId | None) -> Iterator[dict[str, Any]]:
+    if project is not None:
+        yield from connection.indexd.records(project=project)
+    username = connection.auth.username
+    if username:
+        mine = connection.indexd.records(uploader=username)
+        yield from (record for record in mine if not record["authz"])
+
+
+def _described(connection: UploadConnection, project: ProjectId | None) -> Iterator[str]:
+    """Give the GUIDs that records of file nodes hold."""
+    dictionary = connection.dictionary
+    for name in dictionary:
+        properties = dictionary[name].properties
+        if not {"object_id", "md5sum"} & set(properties):
+            continue
+        column = "object_id" if "object_id" in properties else "id"
+        selection = Selection(connection, name, project=project, columns=[column])
+        for page in selection.pages(PAGE):
+            yield from page[column].dropna()
+
+
+def map_files(
+    frame: pd.DataFrame,
+    *,
+    connection: UploadConnection,
+    node: str,
+    project: ProjectLike,
+    properties: Mapping[str, Any] | None = None,
+    collection: str | None = None,
+    progress: Progress = True,
+) -> SubmissionReport:
+    """Make the records that describe files which are in the commons already.
+
+    Names, sizes and hashes come from the index (indexd ``POST /index/bulk/documents``); the records go to
+    sheepdog, the core_metadata_collection first where the dictionary wants one.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        A column ``object_id``, and the properties and links of the records; as :func:`unmapped` gives it, or
+        with the columns that are yours.
+    connection : UploadConnection
+    node : str
+        ``"submitted_aligned_reads"`` …
+    project : str, pair or ProjectId
+    properties : Mapping, optional
+        What is the same for all records.
+    collection : str, optional
+        The submitter_id of the core_metadata_collection, made if need be; by default one for project and
+        node.
+    progress : bool or callable
+
+    Returns
+    -------
+    SubmissionReport
+
+    Raises
+    ------
+    TransferError
+        Files are not in the index, are not ready, or are other ones than the frame says; none was mapped.
+    ValidationError
+        The records are not right; none was mapped.
+    """
+    schema = file_node(connection.dictionary, node)
+    target = connection.project_id(project)
+    if "object_id" not in frame.columns:
+        raise TransferError("The frame names no files: it has no column object_id (their GUIDs).")
+    given = frame.drop(columns=[name for name in ("authz", "uploader", "created", "ready") if name in frame])
+    rows = with_properties(_with_facts(given, connection), schema, properties)
+    options: dict[str, Any] = {"connection": connection, "project": target, "collection": collection}
+    check_described(rows, schema, **options)
+    return describe(rows, schema, progress=progress, **options)
+
+
+def _with_facts(frame: pd.DataFrame, connection: UploadConnection) -> pd.DataFrame:
+    """Fill in what the index says of the files."""
+    guids = ["" if one is None or one is pd.NA or one != one else str(one) for one in frame["object_id"]]
+    found = connection.indexd.bulk(guid for guid in guids if guid)
+    problems: list[str] = []
+    facts: dict[str, list[Any]] = {"object_id": [], "file_name": [], "file_size": [], "md5sum": []}
+    for row, guid in enumerate(guids, start=2):
+        record = found.get(guid)
+        if record is None:
+            problems.append(f"row {row}: the index has no file {guid}" if guid else f"row {row}: no GUID")
+            continue
+        md5 = known_hashes(record["hashes"]).get("md5")
+        if record["size"] is None or md5 is None:
+            problems.append(f"row {row}: the index has no size and md5 of {guid} yet; try again later")
+            continue
+        facts["object_id"].append(record["did"])
+        facts["file_name"].append(record["file_name"])
+        facts["file_size"].append(record["size"])
+        facts["md5sum"].append(md5)
+        problems += _contradictions(frame, row, record["size"], md5)
+    if problems:
+        more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise TransferError(
+            f"No record was made, since of {counted(len(guids), 'file')} some cannot be described: "
+            f"{'; '.join(problems[:5])}{more}.",
+            problems=problems,
+        )
+    rows = frame.copy()
+    rows.attrs = {}
+    for name, values in facts.items():
+        kept = rows[name] if name == "file_name" and name in rows else None
+        rows[name] = values
+        if kept is not None:
+            rows[name] = kept.where(kept.notna(), rows[name])
+    if rows["file_name"].isna().any():
+        rows["file_name"] = rows["file_name"].where(rows["file_name"].notna(), rows["object_id"])
+    return rows.astype({"file_size": "Int64"})
+
+
+def _contradictions(frame: pd.DataFrame, row: int, size: int, md5: str) -> Iterator[str]:
+    """Say where a frame says other things of a file than the index does."""
+    if "file_size" in frame:
+        said = frame["file_size"].iloc[row - 2]
+        if not pd.isna(said) and int(said) != size:
+            yield f"row {row}: its size is {size:,} bytes, not {int(said):,}"
+    if "md5sum" in frame:
+        said = frame["md5sum"].iloc[row - 2]
+        if not pd.isna(said) and str(said).lower() != md5:
+            yield f"row {row}: its md5 is {md5}, not {said}"

@@ -1,0 +1,204 @@
+"""The loop of an upload: hands out files, waits for the index, and notes what became of each."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Protocol
+
+from gen3nb.errors import AuthError, Gen3Error, NotConnected, TransferError
+from gen3nb.transfer.confirming import Confirmer, Verdict
+from gen3nb.transfer.outgoing import FileChanged, Stopped
+from gen3nb.transfer.sources import LocalFile, LocalFiles
+from gen3nb.transfer.spool import Outcome, Spool
+from gen3nb.transfer.upload_report import Facts, UploadReport
+from gen3nb.transfer.uploader import Job, Uploader, Wishes
+
+__all__ = ["Run", "UploadLog"]
+
+
+class UploadLog(Protocol):
+    """Is told what is begun and what became of it."""
+
+    def begin(self, file: LocalFile, authz: Sequence[str]) -> None:
+        """Take in that a file is about to be sent."""
+
+    def settle(self, file: LocalFile, outcome: Outcome) -> None:
+        """Take in what became of it."""
+
+
+class Run:
+    """The loop of one call.
+
+    Parameters
+    ----------
+    found : LocalFiles
+    wishes : Wishes
+    stop : threading.Event
+    log : UploadLog or None
+    """
+
+    uploader: Uploader
+    confirmer: Confirmer
+
+    def __init__(
+        self, found: LocalFiles, wishes: Wishes, stop: threading.Event, log: UploadLog | None
+    ) -> None:
+        self.found = found
+        self.wishes = wishes
+        self.stop = stop
+        self.log = log
+        self.spool = Spool()
+        self.facts = Facts()
+        self.notes: list[str] = []
+        self.interrupted = False
+        self.fatal: Gen3Error | None = None
+        self._started = time.monotonic()
+        self._again: deque[Job] = deque()
+        self._under_way: dict[Future[Job], Job] = {}
+        self._sent: dict[str, Job] = {}
+        self._followers: dict[Job, Job] = {}
+
+    def interrupt(self) -> None:
+        """Stop as soon as possible."""
+        self.interrupted = True
+        self.stop.set()
+
+    def report(self, where: str) -> UploadReport:
+        """Give what became of it all."""
+        seconds = time.monotonic() - self._started
+        return UploadReport(
+            self.spool, self.facts, self.found.frame, where=where, seconds=seconds, notes=self.notes
+        )
+
+    # -- the loop ------------------------------------------------------------------------------------------
+
+    def work(self, pool: ThreadPoolExecutor, most: int) -> None:
+        """Upload all."""
+        new = self._new()
+        while True:
+            while len(self._under_way) < most and (job := self._next(new)) is not None:
+                self._under_way[pool.submit(self.uploader.work, job)] = job
+            if not self._under_way and not self._sent:
+                break
+            pause = self.confirmer.seconds
+            if self._under_way:
+                done, _ = wait(self._under_way, timeout=pause, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._take(self._under_way.pop(future), future)
+            elif pause:
+                self.stop.wait(pause)
+            self._look()
+        for job in new:  # whatever was not begun
+            self._settle(job, "not started", self._why_stopped)
+
+    def _new(self) -> Iterator[Job]:
+        return (Job(at, file, self.wishes.authz) for at, file in enumerate(self.found.files))
+
+    def _next(self, new: Iterator[Job]) -> Job | None:
+        if self.stop.is_set():
+            while self._again:
+                self._settle(self._again.popleft(), "not started", self._why_stopped)
+            return None
+        if self._again:
+            return self._again.popleft()
+        job = next(new, None)
+        if job is not None and self.log is not None:
+            self.log.begin(job.file, job.authz)
+        return job
+
+    @property
+    def _why_stopped(self) -> str:
+        return "interrupted" if self.interrupted else str(self.fatal) if self.fatal else "stopped"
+
+    def _take(self, job: Job, future: Future[Job]) -> None:
+        """Take in what a thread did."""
+        error = future.exception()
+        if isinstance(error, Gen3Error):
+            self._failed(job, error)
+        elif error is not None:
+            raise error
+        elif job.status:
+            self._settle(job, job.status, job.why)
+        elif not job.follows:
+            self._sent[job.guid] = job
+            self.confirmer.add(job.waiting())
+
+    def _failed(self, job: Job, error: Gen3Error) -> None:
+        why = "; ".join(part for part in (str(error), job.why) if part)
+        if isinstance(error, Stopped):
+            self._settle(job, "not started", self._why_stopped)
+            return
+        self._settle(job, "failed", why)
+        if isinstance(error, FileChanged) or job.file.guid:
+            return
+        if _is_for_all(error):
+            self.fatal = self.fatal or error
+            self.stop.set()
+
+    # -- what the index says -------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        try:
+            verdicts = self.confirmer.look(last=self.stop.is_set() and not self._under_way)
+        except Gen3Error as error:
+            if not self.stop.is_set():
+                self.fatal = self.fatal or error
+                self.stop.set()
+            verdicts = [
+                Verdict(guid, "blank", why=f"it was sent; the index could not be asked: {error}")
+                for guid in list(self.confirmer.waiting)
+            ]
+            self.confirmer.waiting.clear()
+        for verdict in verdicts:
+            self._judge(self._sent.pop(verdict.guid), verdict)
+
+    def _judge(self, job: Job, verdict: Verdict) -> None:
+        uploader, status = self.uploader, verdict.status
+        if job.from_journal and status in ("gone", "wrong"):
+            uploader.forgotten(job)
+            self._again.append(job)
+        elif status == "lost" and not job.resent and not self.stop.is_set():
+            job.resent = True
+            uploader.resend(job)
+            self._again.append(job)
+        elif status in ("right", "blank"):
+            uploader.done(job, known=status == "right")
+            if job.from_journal:
+                uploader.sender.moved(job.begun.size if job.begun is not None else 0)
+            done = "already there" if job.from_journal else "uploaded"
+            self._settle(job, done, verdict.why, verdict.hash)
+        else:
+            if not job.from_journal:
+                uploader.take_back(job)
+            why = f"{verdict.why}: it was not kept" if status == "wrong" else verdict.why
+            self._settle(job, "failed", "; ".join(part for part in (why, job.why) if part))
+
+    # -- what became of it ---------------------------------------------------------------------------------
+
+    def _settle(self, job: Job, status: str, why: str = "", hash_: str = "") -> None:
+        job.settle(status, why, hash_)
+        moved = job.moved if status == "uploaded" else 0
+        seconds = time.monotonic() - job.started
+        outcome = Outcome(job.guid, job.file.path, moved, seconds, job.hash, status, why)
+        self.spool.put([(job.at, outcome)])
+        if job.begun is not None and status in ("uploaded", "already there"):
+            size = job.begun.size
+            self.facts.add(job.at, job.guid, job.file.name, size, job.begun.hashes, job.file.rows)
+        if self.log is not None:
+            self.log.settle(job.file, outcome)
+        for other in self.uploader.over(job):
+            if other.status:
+                self._settle(other, other.status, other.why, other.hash)
+            else:
+                self._again.append(other)
+
+
+def _is_for_all(error: Gen3Error) -> bool:
+    """Say whether what a file met will meet all others too."""
+    if isinstance(error, AuthError | NotConnected):
+        return True
+    return isinstance(error, TransferError) and "journal" in error.facts
