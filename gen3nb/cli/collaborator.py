@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gen3nb.cli.grammar import Commands
-from gen3nb.cli.output import AsJson, note, show, show_frame, show_json
+from gen3nb.cli.messages import is_terminal
+from gen3nb.cli.output import AsJson, note, show, show_frame, show_json, written
 from gen3nb.cli.target import Credentials, Endpoint, Profile, connected
+from gen3nb.cli.yaml_documents import yaml_documents
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gen3nb.commons.access_report import AccessReport
 
 __all__ = ["app", "end"]
@@ -54,7 +60,7 @@ def ls(
     """List the access requests that you may read, the newest first."""
     with connected(profile, endpoint, cred) as commons:
         found = commons.collaborators.list(project, mine=mine, active=active, username=username)
-        show_frame(found if as_json else found[[name for name in COLUMNS if name in found]], as_json=as_json)
+        _show_requests(found, as_json=as_json)
 
 
 @app.command()
@@ -64,7 +70,7 @@ def pending(
     """List the requests that wait for a decision."""
     with connected(profile, endpoint, cred) as commons:
         found = commons.collaborators.pending()
-        show_frame(found if as_json else found[[name for name in COLUMNS if name in found]], as_json=as_json)
+        _show_requests(found, as_json=as_json)
 
 
 @app.command()
@@ -193,14 +199,24 @@ def _name_roles(roles: dict[str, str], given: list[str] | None) -> None:
         roles[kind] = name.strip()
 
 
+def _show_requests(found: pd.DataFrame, *, as_json: bool) -> None:
+    """Show requests: JSON, a table for a person, or the YAML documents that scripts for data-client read."""
+    if as_json or is_terminal(sys.stdout):
+        show_frame(found if as_json else found[[name for name in COLUMNS if name in found]], as_json=as_json)
+        return
+    written(yaml_documents(json.loads(found.to_json(orient="records", date_format="iso"))))
+
+
 def end(report: AccessReport, *, as_json: bool) -> None:
     """Show a report: a row for each policy of each user, notes, and exit code 1 unless all was done."""
-    import json
-
     table = report.to_frame()
     if as_json:
         rows: Any = json.loads(table.to_json(orient="records"))
         show_json({"ok": report.ok, "requests": rows, "notes": list(report.notes)})
+    elif not is_terminal(sys.stdout):
+        # the fields of data-client, and what became of each; a script reads no sentence among them
+        written(yaml_documents(json.loads(table.drop(columns="seen").to_json(orient="records"))))
+        note(f"{str(report)[:1].upper()}{str(report)[1:]}.")
     else:
         show_frame(table[["username", "project", "role", "outcome", "status", "request_id", "reason"]])
         show(f"\n{str(report)[:1].upper()}{str(report)[1:]}.")

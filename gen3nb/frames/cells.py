@@ -136,7 +136,8 @@ def open_book(content: bytes, name: str) -> Book:
         )
     if not content.startswith(b"PK"):
         raise ValidationError(
-            f"{name} is no .xlsx workbook. If it is TSV or CSV text, let its name end in .tsv or .csv (in Python, gen3nb.read_tsv reads it)."
+            f"{name} is no .xlsx workbook. If it is TSV or CSV text, let its name end in .tsv or .csv "
+            "(in Python, gen3nb.read_tsv reads it)."
         )
     try:
         return Book(content, name)

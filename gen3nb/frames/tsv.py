@@ -124,7 +124,8 @@ def _text_of(path: str | Path | IO[str] | IO[bytes]) -> tuple[str, str]:
         return raw.removeprefix("\ufeff"), name
     if raw.startswith(b"PK\x03\x04"):
         raise ValidationError(
-            f"{name} is a workbook, not text: let its name end in .xlsx (in Python, gen3nb.read_workbook reads it)."
+            f"{name} is a workbook, not text: let its name end in .xlsx "
+            "(in Python, gen3nb.read_workbook reads it)."
         )
     encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:

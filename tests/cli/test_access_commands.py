@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from gen3nb.cli import main
 
@@ -49,9 +50,36 @@ def test_add_approve_list_remove(commons, project, person, signed, capsys):
     assert main(["collaborator", "ls", "--username", person, *signed, "--json"]) == 0
     assert {row["status"] for row in json.loads(capsys.readouterr().out)} == {"SIGNED"}
     assert main(["collaborator", "rm", project, person, "--approve=true", *signed]) == 0
-    assert "2 revoked." in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "2 revoked." in told.err
+    assert [one["outcome"] for one in yaml.safe_load_all(told.out)] == ["revoked", "revoked"]
     with commons.sandbox.as_user(person) as them:
         assert not them.may("create", project)
+
+
+def test_into_a_pipe_yaml_documents_as_data_client_writes(project, person, signed, capsys):
+    assert main(["collaborator", "add", project, person, *signed]) == 0
+    made = list(yaml.safe_load_all(capsys.readouterr().out))
+    assert [(one["username"], one["outcome"]) for one in made] == [(person, "requested")]
+    assert main(["collaborator", "ls", "--username", person, *signed]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("---\n")
+    assert f"request_id: {made[0]['request_id']}\n" in text
+    assert f"username: {person}\n" in text
+    listed = list(yaml.safe_load_all(text))
+    assert [one["status"] for one in listed] == ["DRAFT"]
+    assert "revoke" not in listed[0]
+
+
+@pytest.mark.parametrize(
+    "value", ["no", "~", "1e5", "0x10", "a: b", "#x", "é\n\x1b[2J", "- a", "2026-01-02", "'", "null", "/a/b"]
+)
+def test_yaml_gives_back_what_was_written(value):
+    from gen3nb.cli.yaml_documents import yaml_documents
+
+    text = yaml_documents([{"key": value, "empty": ""}, {"number": 3}])
+    assert list(yaml.safe_load_all(text)) == [{"key": value}, {"number": 3}]
+    assert "\x1b" not in text
 
 
 def test_a_table_of_people(project, person, signed, tmp_path, capsys):
