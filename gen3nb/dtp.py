@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gen3nb.client.auth import Auth
+from gen3nb.dtp_config import auth_of_config
 from gen3nb.errors import Gen3Error, NotConnected, SubmissionError, ValidationError
 
 if TYPE_CHECKING:
@@ -39,16 +40,30 @@ class _Asker:
     Parameters
     ----------
     auth : Auth, gen3.auth.Gen3Auth or Commons
-        Who asks, and which commons.
+        Who asks, and which commons; or the path of a configuration file of ``dtp``.
+    config_file : path, optional
+        The same by its name in later versions, in place of ``auth``.
 
     Raises
     ------
     NotConnected
         It is none of these.
+    ProfileError
+        The configuration file cannot be read, or names no commons with an API key file.
     """
 
-    def __init__(self, auth: Auth | Gen3Auth | Commons) -> None:
-        self._commons = _commons_of(auth, type(self).__name__)
+    def __init__(
+        self,
+        auth: Auth | Gen3Auth | Commons | str | os.PathLike[str] | None = None,
+        *,
+        config_file: str | os.PathLike[str] | None = None,
+    ) -> None:
+        if auth is not None and config_file is not None:
+            raise ValueError("Only one of 'auth' and 'config_file' can be specified.")
+        given = auth if auth is not None else config_file
+        if isinstance(given, str | os.PathLike):
+            given = auth_of_config(given)
+        self._commons = _commons_of(given, type(self).__name__)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._commons.endpoint}>"

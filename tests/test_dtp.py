@@ -94,6 +94,45 @@ def test_a_token_of_the_commons_that_is_named(
         assert issuer_of(workspace.get_access_token_from_wts()) == near.endpoint
 
 
+@pytest.mark.parametrize("kind", ["json", "ini"])
+def test_the_later_form_signs_in_by_a_configuration_file(
+    commons: gen3nb.Commons, code: str, tmp_path: Path, kind: str
+) -> None:
+    key = Path(commons.sandbox.credentials("reader"))
+    (tmp_path / "key.json").write_bytes(key.read_bytes())
+    (tmp_path / "key.json").chmod(0o600)
+    file = tmp_path / f"config.{kind}"
+    if kind == "json":
+        file.write_text(
+            json.dumps({"gen3_endpoint": commons.endpoint, "gen3_cred_file": "key.json", "irods_port": 1})
+        )
+    else:
+        file.write_text(
+            f"[gen3]\nendpoint = {commons.endpoint}\ncred_file = ./key.json\n[irods]\nirods_password = a%b\n"
+        )
+    assert code in Querier(str(file)).get_projects("TEST")
+    assert code in Querier(config_file=file).get_projects("TEST")
+    assert len(Exporter(file).export_node("TEST", code, "case", "json")) == 23
+    assert Auth(commons.endpoint, cred_file=str(key)).get_access_token()
+
+
+def test_configuration_files_that_are_none(auth: Auth, tmp_path: Path) -> None:
+    with pytest.raises(errors.ProfileError, match="cannot be read"):
+        Querier(tmp_path / "none.ini")
+    file = tmp_path / "config.ini"
+    file.write_text("password hunter22\n")
+    with pytest.raises(errors.ProfileError, match="neither JSON nor INI") as refused:
+        Querier(file)
+    assert "hunter22" not in str(refused.value)
+    file.write_text("[gen3]\nendpoint = https://data.example.org\n")
+    with pytest.raises(errors.ProfileError, match="cred_file"):
+        Querier(file)
+    with pytest.raises(ValueError, match="config_file"):
+        Querier(auth, config_file=file)
+    with pytest.raises(ValueError, match="cred_file"):
+        Auth("https://data.example.org", "a.json", cred_file="b.json")
+
+
 def test_programs_projects_and_all_records_not_ten(auth: Auth, code: str) -> None:
     querier = Querier(auth)
     assert "TEST" in querier.get_programs()

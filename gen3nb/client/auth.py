@@ -55,6 +55,8 @@ class Auth(SignIn, Gen3Auth):  # type: ignore[misc]  # the SDK has no types
         What such a client asks for.
     access_token : str, optional
         A ready access token, which cannot be renewed.
+    cred_file : str or path, optional
+        ``refresh_file`` by the name that ``dtp`` had for it.
     credential : Credential, optional
         Instead of all these, what ``gen3nb.connect`` found.
     timeout, verify, proxies
@@ -82,6 +84,7 @@ class Auth(SignIn, Gen3Auth):  # type: ignore[misc]  # the SDK has no types
         client_scopes: str | None = None,
         access_token: str | None = None,
         *,
+        cred_file: str | os.PathLike[str] | None = None,
         credential: Credential | None = None,
         timeout: float | tuple[float, float] = (10, 120),
         verify: bool | str | os.PathLike[str] = True,
@@ -89,6 +92,9 @@ class Auth(SignIn, Gen3Auth):  # type: ignore[misc]  # the SDK has no types
         allow_http: Container[str] = (),
     ) -> None:
         # Gen3Auth.__init__ asks the network and writes files, so it is not called; its attributes are kept
+        if refresh_file is not None and cred_file is not None:
+            raise ValueError("Only one of 'refresh_file' and 'cred_file' can be specified.")
+        refresh_file = refresh_file if refresh_file is not None else cred_file
         if credential is None:
             _check(endpoint, refresh_file, refresh_token, idp, client_credentials, client_scopes)
             credential = _credential(
