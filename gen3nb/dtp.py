@@ -61,7 +61,7 @@ class _Asker:
         if auth is not None and config_file is not None:
             raise ValueError("Only one of 'auth' and 'config_file' can be specified.")
         given = auth if auth is not None else config_file
-        if isinstance(given, str | os.PathLike):
+        if isinstance(given, os.PathLike) or (isinstance(given, str) and "://" not in given):
             given = auth_of_config(given)
         self._commons = _commons_of(given, type(self).__name__)
 

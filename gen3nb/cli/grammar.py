@@ -131,6 +131,8 @@ class Command(TyperCommand):
         except KeyboardInterrupt as stop:
             messages.failed(str(stop) or "Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:  # Typer would call it a failure
+            raise typer.Exit(messages.CLOSED) from None
 
 
 class Group(TyperGroup):

@@ -169,7 +169,8 @@ def _check_free(target: Path, *, replace: bool) -> None:
         )
     if names and not replace:
         raise ValidationError(
-            f"The folder {target} holds a snapshot already: name another, or say replace=True.",
+            f"The folder {target} holds a snapshot already: name another, or replace it (--replace; "
+            "in Python replace=True).",
             path=str(target),
             exists=True,
         )

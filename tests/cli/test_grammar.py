@@ -208,3 +208,21 @@ def test_a_file_that_nobody_may_read_is_refused_as_typer_does(tmp_path, monkeypa
     found = _converted(["--path", str(file)], plainly=True)
     assert found == _converted(["--path", str(file)], plainly=False)
     assert "not readable" in str(found["refused"])
+
+
+@pytest.mark.parametrize("words", [["auth"], ["programs"], ["read", "program"], ["dictionary", "ls"]])
+def test_whoever_read_the_output_has_gone(signed, words):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "gen3nb.cli", *words, *signed],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
