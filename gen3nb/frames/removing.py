@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from gen3nb.client.sheepdog import IDS_PER_REQUEST
 from gen3nb.errors import Conflict, Gen3Error, ServiceError
+from gen3nb.frames.answers import is_passing, words_of_error
 from gen3nb.frames.deletions import Doomed
-from gen3nb.frames.sending import FIRST_PAUSE, LONGEST_PAUSE, TRIES, is_passing, words_of_error
+from gen3nb.frames.sending import FIRST_PAUSE, LONGEST_PAUSE, TRIES
 
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectId

@@ -17,7 +17,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gen3nb.errors import Gen3Error, NotFound, RateLimited, ServiceError, Unavailable
+from gen3nb.errors import Gen3Error, RateLimited, ServiceError
+from gen3nb.frames.answers import is_passing, key_of, matched, words_of_error
 from gen3nb.frames.interrupts import noted
 from gen3nb.frames.journal import Journal, encoded, fingerprint
 from gen3nb.frames.rows import Row, Rows
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from gen3nb.frames.keys import Marks
     from gen3nb.frames.looking import Look
 
-__all__ = ["Sender", "is_passing", "words_of_error"]
+__all__ = ["Sender"]
 
 logger = logging.getLogger("gen3nb.frames")
 
@@ -257,7 +258,7 @@ class Sender:
             self.size = min(LARGEST, max(self.size, 2 * count))
 
     def _accepted(self, rows: list[Row], transaction: Transaction) -> None:
-        by_key = {_key(entity): entity for entity in transaction.entities}
+        by_key = {key_of(entity): entity for entity in transaction.entities}
         for row in rows:
             row.answered = True
             entity = by_key.get(row.key)
@@ -269,7 +270,7 @@ class Sender:
     def _refused(self, rows: list[Row], transaction: Transaction) -> Iterator[list[Row]]:
         """Part a refused request into the rows that were named, which are settled, and the rest."""
         named: dict[int, str] = {}
-        for at, entity in _matched(rows, transaction.entities):
+        for at, entity in matched(rows, transaction.entities):
             said = [words_of_error(error) for error in entity.get("errors") or ()]
             if said or entity.get("valid") is False:
                 named[at] = "; ".join(said) or "the commons did not say why"
@@ -372,63 +373,3 @@ class Sender:
         for row in rows:
             row.status = "unknown"
             row.reason = f"it was sent {row.tries} times without a usable answer: {reason}"
-
-
-def is_passing(error: Gen3Error) -> bool:
-    """Say whether an error may be gone the next time, and leaves open what was done.
-
-    Parameters
-    ----------
-    error : Gen3Error
-
-    Returns
-    -------
-    bool
-    """
-    status = getattr(error, "status", None)
-    if isinstance(error, NotFound):
-        # a web page where the answer of a service was expected
-        return bool(error.facts.get("absent")) and (status is None or status < 400)
-    if isinstance(error, Unavailable | RateLimited):
-        return True
-    return type(error) is ServiceError and (status is None or status < 300 or status >= 500)
-
-
-def _key(entity: Mapping[str, Any]) -> str | None:
-    for keys in entity.get("unique_keys") or ():
-        if isinstance(keys, Mapping) and keys.get("submitter_id") is not None:
-            return str(keys["submitter_id"])
-    return None
-
-
-def _matched(
-    rows: Sequence[Row], entities: Sequence[Mapping[str, Any]]
-) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Give which entity of an answer is which row: they come in the order sent, and mostly with their key."""
-    in_order = len(rows) == len(entities)
-    at_key = {row.key: at for at, row in enumerate(rows)}
-    for at, entity in enumerate(entities):
-        key = _key(entity)
-        if key in at_key:
-            yield at_key[str(key)], entity
-        elif in_order:
-            yield at, entity
-
-
-def words_of_error(error: Any) -> str:
-    """Give an error of the service's answer in its own words.
-
-    Parameters
-    ----------
-    error : Any
-        A mapping with ``keys`` and ``message``, or a text.
-
-    Returns
-    -------
-    str
-    """
-    if not isinstance(error, Mapping):
-        return str(error)
-    keys = ", ".join(map(str, error.get("keys") or ()))
-    message = str(error.get("message", error))
-    return f"{keys}: {message}" if keys else message

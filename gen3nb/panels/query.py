@@ -13,6 +13,7 @@ from gen3nb.errors import DictionaryError, Gen3Error, ValidationError
 from gen3nb.panels.base import Job, Panel
 from gen3nb.panels.choices import node_items, projects_of, property_items, record_counts, usual
 from gen3nb.panels.code import call, graphql_html
+from gen3nb.panels.counting import counted_as_shown
 from gen3nb.panels.filters import Filter
 from gen3nb.panels.grid import Grid
 from gen3nb.panels.keep import Keep
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Query"]
 
 _EVERYWHERE = ""
-#: Up to so many records, what is filtered here is counted too, which means to read the columns.
-_COUNTED_HERE = 5_000
 
 
 class Query(Panel):
@@ -288,10 +287,12 @@ class Query(Panel):
         self._count.value = "<span class='g3-sub'>counting…</span>"
         mine = self._asked
         where = self._where
+        commons = self.commons
 
         def count() -> None:
+            assert commons is not None  # noqa: S101
             try:
-                found, words = self._counted(selection, where, total)
+                found, words = counted_as_shown(commons, selection, where, total)
                 if mine == self._asked:
                     self._say_count(found, words + " All of them are read, none cut off.")
             except Gen3Error as error:
@@ -301,24 +302,6 @@ class Query(Panel):
 
         self._counting = threading.Thread(target=count, name="gen3nb count", daemon=True)
         self._counting.start()
-
-    def _counted(self, selection: Selection, where: dict[str, Any], total: int) -> tuple[int, str]:
-        """Count what the commons filters, then what is left here, if that does not take reading much."""
-        assert self.commons is not None  # noqa: S101
-        there = {name: condition for name, condition in where.items() if not isinstance(condition, tuple)}
-        if not selection.local:
-            return (found := selection.count()), f"The commons filters {number(total)} to {number(found)}."
-        read = total
-        words = ""
-        if there:
-            sent = self.commons.select(selection.node, project=selection.project, columns=["id"], where=there)
-            read = sent.count()
-            words = f"The commons filters {number(total)} to {number(read)}. "
-        rest = escape("; ".join(selection.local))
-        if read > _COUNTED_HERE:
-            return read, f"{words}Then {rest} is filtered here."
-        found = selection.count()
-        return found, f"{words}{number(read)} to {number(found)} are filtered here: {rest}."
 
     def _say_count(self, records: int, words: str) -> None:
         self._count.value = (

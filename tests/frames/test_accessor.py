@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def alone(commons: Commons, monkeypatch: pytest.MonkeyPatch) -> Commons:
     """The shared commons as the only one that is open."""
-    monkeypatch.setattr("gen3nb.commons.open_commons", lambda: [commons])
+    monkeypatch.setattr("gen3nb.commons.choosing.open_commons", lambda: [commons])
     return commons
 
 
@@ -141,7 +141,7 @@ def test_what_is_not_said_is_asked_for(alone: Commons) -> None:
 
 
 def test_without_a_commons(default: Dictionary, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("gen3nb.commons.open_commons", list)
+    monkeypatch.setattr("gen3nb.commons.choosing.open_commons", list)
     frame = pd.DataFrame({"submitter_id": ["a"], "primary_site": ["Lung"]})
     for verb in (frame.gen3.validate, frame.gen3.diff, frame.gen3.submit):
         with pytest.raises(NotConnected, match="No commons is open"):
@@ -156,7 +156,7 @@ def test_without_a_commons(default: Dictionary, monkeypatch: pytest.MonkeyPatch,
 def test_several_open_and_none_named(commons: Commons, clinic: str, monkeypatch: pytest.MonkeyPatch) -> None:
     frame = commons.read("case", project=clinic, ids=["c01"])
     with commons.sandbox.as_user("reader") as other:
-        monkeypatch.setattr("gen3nb.commons.open_commons", lambda: [other, commons])
+        monkeypatch.setattr("gen3nb.commons.choosing.open_commons", lambda: [other, commons])
         with pytest.raises(NotConnected, match=r"2 commons are open.*say which"):
             frame.gen3.submit()
         bare = frame.gen3.tag(commons="https://elsewhere.example.org")
