@@ -1,6 +1,7 @@
-"""(f) Peak memory of reading many records over the size of the frame, and of reading them in partitions.
+"""(f) Peak memory over the size of the frame: of reading many records, in partitions too, and of submitting.
 
-The records are put straight into the practice commons' database; they are read in a process of its own.
+The records are put straight into the practice commons' database; they are read and submitted in processes of
+their own.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from table import Row
 import gen3nb
 
 PARTITIONS = 20
+#: Of the rows that are submitted, one in so many is changed; all others are stored already.
+CHANGED = 100
 READ = """
 import json, pathlib, resource, sys, time, gen3nb
 endpoint, key, project, way = sys.argv[1:]
@@ -40,6 +43,27 @@ peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
 if way != "frame":
     rows = len(table)
 print(json.dumps({"rows": rows, "size": size, "peak": peak, "seconds": seconds}))
+"""
+SUBMIT = """
+import json, pathlib, resource, sys, time, gen3nb
+endpoint, key, project, every = sys.argv[1:]
+commons = gen3nb.connect(endpoint, credentials=key)
+frame = commons.read("sample", project=project, progress=False)
+# what the commons gives itself is not sent; some rows differ from what is stored
+frame.loc[:: int(every), "is_ffpe"] = False
+size = int(frame.memory_usage(deep=True).sum())
+def now():
+    return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+# a peak of its own: what reading took before does not count
+pathlib.Path("/proc/self/clear_refs").write_text("5")
+before, start = now(), time.perf_counter()
+report = commons.submit({"sample": frame}, project=project, progress=False)
+seconds = time.perf_counter() - start
+status = pathlib.Path("/proc/self/status").read_text()
+peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024 - before
+counts = {name: int(count) for name, count in report.counts.items()}
+assert report.ok and counts["updated"] == -(-len(frame) // int(every)), counts
+print(json.dumps({"rows": len(frame), "size": size, "peak": peak, "seconds": seconds}))
 """
 
 
@@ -105,6 +129,25 @@ def _multiply(path: Path, count: int) -> None:
         slots = ", ".join("?" * len(ends))
         rows = (tuple({**edge, "src_id": id_}[column] for column in ends) for id_ in ids)
         db.executemany(f"INSERT INTO edge ({', '.join(ends)}) VALUES ({slots})", rows)
+
+
+def submit(count: int) -> list[Row]:
+    """Measure the submission of a frame whose rows are nearly all stored already."""
+    with seeded(count) as (commons, where):
+        assert commons.sandbox is not None
+        key = str(commons.sandbox.credentials("admin"))
+        command = [sys.executable, "-c", SUBMIT, commons.endpoint, key, where, str(CHANGED)]
+        told: dict[str, float] = json.loads(subprocess.check_output(command))
+        assert told["rows"] == count, told
+    size = told["size"]
+    return [
+        Row(
+            f"submit {count:,} samples, one in {CHANGED} changed: peak memory over the size of the frame "
+            f"({size / 2**20:,.0f} MiB)",
+            f"{told['peak'] / 2**20:,.0f} MiB",
+            ratio=f"{told['peak'] / size:.2f} × the frame",
+        )
+    ]
 
 
 def run(count: int) -> list[Row]:

@@ -26,7 +26,7 @@ from table import Row, machine, markdown
 
 import gen3nb
 
-NAMES = ("validate", "submit", "read", "join", "import", "memory", "server")
+NAMES = ("validate", "submit", "read", "join", "import", "memory", "submit-memory", "server")
 
 
 def jobs(options: argparse.Namespace, commons: gen3nb.Commons) -> dict[str, Callable[[], list[Row]]]:
@@ -38,6 +38,7 @@ def jobs(options: argparse.Namespace, commons: gen3nb.Commons) -> dict[str, Call
         "join": lambda: reading.join(commons, tenth),
         "import": importing.run,
         "memory": lambda: memory.run(options.many),
+        "submit-memory": lambda: memory.submit(records),
         "server": lambda: practice_commons.run(commons, tenth),
     }
 
