@@ -147,6 +147,37 @@ def chunks_of(records: Iterable[Mapping[str, Any]], size: int = CHUNK) -> Iterat
         yield chunk
 
 
+def frame_of_chunk(
+    node: Node, columns: Sequence[str], records: Sequence[Mapping[str, Any]], told: set[str]
+) -> pd.DataFrame:
+    """Give one of many chunks of records as a typed frame; warn of a column once, not in each chunk.
+
+    Parameters
+    ----------
+    node : Node
+    columns : sequence of str
+    records : sequence of Mapping
+    told : set of str
+        The columns that were warned of; those of this chunk are added.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    built = ColumnsOf(node, columns, extra=False)
+    built.add(records)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        frame = built.finish()
+    for one in said:
+        column = str(one.message).partition(":")[0]
+        if column not in told:
+            told.add(column)
+            text = f"{one.message} (These are the numbers of the first part that holds such.)"
+            warnings.warn(text, UnexpectedValue, stacklevel=3)
+    return frame
+
+
 def column_of(values: Sequence[Any], prop: Property) -> pd.Series[Any]:
     """Give JSON values as a column typed by a property; what does not fit is kept, as in a whole frame.
 
@@ -160,7 +191,8 @@ def column_of(values: Sequence[Any], prop: Property) -> pd.Series[Any]:
     pandas.Series
     """
     builder = property_builder(prop)
-    builder.add([{prop.name: value} for value in values])
+    for start in range(0, len(values), CHUNK):  # a record takes many times its value
+        builder.add([{prop.name: value} for value in values[start : start + CHUNK]])
     held = builder.finish()
     column: pd.Series[Any] = pd.Series(held, dtype=held.dtype)
     return column

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from gen3nb.frames.decoding import column_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["read_parquet", "write_parquet"]
+__all__ = ["NOTE", "as_json", "is_json", "read_parquet", "table_of", "write_parquet"]
 
 #: A column with this note holds JSON texts.
 NOTE = {b"gen3nb": b"json"}
@@ -38,23 +39,49 @@ def write_parquet(frame: pd.DataFrame, path: Path, node: Node) -> None:
     OSError
         The disk is full, or the like.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
+
+    pq.write_table(table_of(frame, node), path, compression="zstd")
+
+
+def table_of(frame: pd.DataFrame, node: Node) -> pa.Table:
+    """Give a frame of records as Arrow has it; see :func:`write_parquet`.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    node : Node
+
+    Returns
+    -------
+    pyarrow.Table
+    """
+    import pyarrow as pa
 
     fields, arrays = [], []
     for at, label in enumerate(frame.columns):
         name = str(label)
         array = _array(frame.iloc[:, at], name, node)
         if array is None:
-            values = plain_column(frame.iloc[:, at], None)
-            texts = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
             fields.append(pa.field(name, pa.string(), metadata=NOTE))
-            array = pa.array(texts, type=pa.string())
+            array = as_json(plain_column(frame.iloc[:, at], None))
         else:
             fields.append(pa.field(name, array.type))
         arrays.append(array)
-    table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
-    pq.write_table(table, path, compression="zstd")
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def as_json(values: Sequence[Any]) -> pa.Array:
+    """Write values as JSON texts, ``None`` as nothing."""
+    import pyarrow as pa
+
+    texts = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
+    return pa.array(texts, type=pa.string())
+
+
+def is_json(field: pa.Field) -> bool:
+    """Say whether a column holds JSON texts."""
+    return (field.metadata or {}).get(b"gen3nb") == NOTE[b"gen3nb"]
 
 
 def _array(column: pd.Series[Any], name: str, node: Node) -> pa.Array | None:
@@ -111,20 +138,20 @@ def read_parquet(path: Path, node: Node) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    data: dict[str, pd.Series[Any]] = {}
     try:
-        table = pq.read_table(path)
-        columns: dict[str, list[Any]] = {}
-        for field in table.schema:
-            values = table.column(field.name).to_pylist()
-            if (field.metadata or {}).get(b"gen3nb") == NOTE[b"gen3nb"]:
-                values = [None if value is None else json.loads(value) for value in values]
-            columns[field.name] = values
+        with pq.ParquetFile(path) as file:
+            # one column at a time: as Python values all of them would take many times the frame
+            for field in file.schema_arrow:
+                values = file.read(columns=[field.name]).column(0).to_pylist()
+                if is_json(field):
+                    values = [None if value is None else json.loads(value) for value in values]
+                data[field.name] = _column(values, field.name, node)
+            count = file.metadata.num_rows
     except (pa.ArrowException, OSError, ValueError) as problem:
         raise IntegrityError(
             f"{path} cannot be read as Parquet ({type(problem).__name__}).", path=str(path)
         ) from None
-    count = table.num_rows
-    data = {name: _column(values, name, node) for name, values in columns.items()}
     return pd.DataFrame(data, index=pd.RangeIndex(count))
 
 

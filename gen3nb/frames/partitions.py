@@ -12,7 +12,6 @@ import json
 import math
 import shutil
 import tempfile
-import warnings
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -26,7 +25,7 @@ from gen3nb.dictionary import Node
 from gen3nb.errors import Gen3Error, IntegrityError, MissingExtra, ValidationError
 from gen3nb.frames.builders import as_text, object_array, short
 from gen3nb.frames.connection import Connection
-from gen3nb.frames.decoding import ColumnsOf, UnexpectedValue
+from gen3nb.frames.decoding import ColumnsOf, frame_of_chunk
 from gen3nb.frames.exporting import whole_project
 from gen3nb.frames.progress import Progress, report
 from gen3nb.frames.reading import is_own, never_exported, readable_projects, wanted_columns
@@ -173,12 +172,7 @@ class Spool:
 
     def add(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Take in a chunk of records."""
-        built = ColumnsOf(self._node, self._columns, extra=False)
-        built.add(records)
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            frame = built.finish()
-        self._warn(said)
+        frame = frame_of_chunk(self._node, self._columns, records, self._told)
         if self.shape is not None and frame.dtypes.equals(self.shape.dtypes):
             shape = self.shape
         else:
@@ -190,15 +184,6 @@ class Spool:
         self._files.append((path, shape))
         self._rows += len(frame)
         self._ids.extend(hash(one) for one in frame["id"])
-
-    def _warn(self, said: Sequence[warnings.WarningMessage]) -> None:
-        """Warn of a column once, not in each chunk."""
-        for one in said:
-            column = str(one.message).partition(":")[0]
-            if column not in self._told:
-                self._told.add(column)
-                text = f"{one.message} (These are the numbers of the first part that holds such.)"
-                warnings.warn(text, UnexpectedValue, stacklevel=2)
 
     def finish(self) -> Spool:
         """Give itself: how many rows there are is known now."""

@@ -18,8 +18,9 @@ from gen3nb.frames.origin import tag_as
 from gen3nb.frames.parquet import read_parquet
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.reading import read
-from gen3nb.frames.snapshots import FORMAT, MANIFEST, node_counts, sum_of, sum_of_facts
+from gen3nb.frames.snapshots import FORMAT, MANIFEST, node_counts, sum_of_facts
 from gen3nb.frames.submission import SubmissionReport, submit
+from gen3nb.frames.written import sum_of
 
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectId, ProjectLike

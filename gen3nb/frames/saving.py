@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
 import json
 import os
@@ -20,8 +19,8 @@ from gen3nb.errors import Gen3Error, MissingExtra, ValidationError
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.progress import Meter, Progress, report
 from gen3nb.frames.reading import read, stored_records
-from gen3nb.frames.reports import refuse_bool
 from gen3nb.frames.tsv import to_tsv
+from gen3nb.frames.written import Written, sum_of
 
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectId, ProjectLike
@@ -39,7 +38,7 @@ _SHEET_NAME = 31
 
 
 @dataclass(frozen=True)
-class ExportReport:
+class ExportReport(Written):
     """What was exported, and where it lies.
 
     Attributes
@@ -60,27 +59,10 @@ class ExportReport:
     table: pd.DataFrame
     frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
 
-    @property
-    def ok(self) -> bool:
-        """Always so: an export that is not whole raises, and leaves nothing behind."""
-        return True
-
-    @property
-    def records(self) -> int:
-        """How many records all files hold."""
-        return int(self.table["records"].sum())
-
-    def to_frame(self) -> pd.DataFrame:
-        """Give node, file, records, bytes and sha256, one row per file."""
-        return self.table.copy()
-
     def __str__(self) -> str:
         size = int(self.table["bytes"].sum())
         files = f"{len(self.table)} file{'' if len(self.table) == 1 else 's'}"
         return f"{self.records:,} records in {files}, {_size(size)}: {self.path}"
-
-    def __bool__(self) -> bool:
-        return refuse_bool(self)
 
     def _repr_html_(self) -> str:
         return f"<div><b>Export</b>: {html.escape(str(self))}</div>{self.table.to_html(index=False)}"
@@ -162,7 +144,7 @@ def export(
                 for kind in kinds:
                     file = folder / f"{kind.name}.{format}"
                     count, frame = _write(connection, kind, where, format, file, whole, keep_frames)
-                    rows.append((kind.name, file.name, count, file.stat().st_size, _sum_of(file)))
+                    rows.append((kind.name, file.name, count, file.stat().st_size, sum_of(file)))
                     if frame is not None and keep_frames:
                         frames[kind.name] = frame
             table = pd.DataFrame(rows, columns=["node", "file", "records", "bytes", "sha256"])
@@ -331,11 +313,6 @@ def _put(folder: Path, names: list[str], target: Path, *, zipped: bool) -> None:
         for name in names:
             archive.write(folder / name, name)
     os.replace(packed, target)
-
-
-def _sum_of(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _size(count: float) -> str:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +19,19 @@ import pandas as pd
 
 from gen3nb.errors import Gen3Error, IntegrityError, ValidationError
 from gen3nb.frames.allowed import check_readable
+from gen3nb.frames.decoding import read_columns
+from gen3nb.frames.exporting import whole_project
 from gen3nb.frames.parquet import write_parquet
-from gen3nb.frames.progress import Progress
+from gen3nb.frames.parts import Parts
+from gen3nb.frames.progress import Meter, Progress
 from gen3nb.frames.progress import report as showing
 from gen3nb.frames.reading import read
-from gen3nb.frames.reports import counted, refuse_bool
+from gen3nb.frames.reports import counted
+from gen3nb.frames.written import Written, sum_of
 
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectId, ProjectLike
+    from gen3nb.dictionary import Node
     from gen3nb.frames.connection import Connection
 
 __all__ = [
@@ -35,7 +41,6 @@ __all__ = [
     "node_counts",
     "project_properties",
     "snapshot",
-    "sum_of",
     "sum_of_facts",
 ]
 
@@ -47,7 +52,7 @@ _NOT_COPIED = {"id", "type", "project_id", "code", "programs", "state"}
 
 
 @dataclass(frozen=True)
-class SnapshotReport:
+class SnapshotReport(Written):
     """What a snapshot holds, and where it lies.
 
     Attributes
@@ -63,29 +68,12 @@ class SnapshotReport:
     project: str
     table: pd.DataFrame
 
-    @property
-    def ok(self) -> bool:
-        """Always so: a snapshot that is not whole raises, and leaves nothing behind."""
-        return True
-
-    @property
-    def records(self) -> int:
-        """How many records it holds."""
-        return int(self.table["records"].sum())
-
-    def to_frame(self) -> pd.DataFrame:
-        """Give node, file, records, bytes and sha256, one row per file."""
-        return self.table.copy()
-
     def __str__(self) -> str:
         held = counted(self.records, "record")
         return f"{held} of {counted(len(self.table), 'node')}, {self.project} at {self.endpoint}: {self.path}"
 
     def __repr__(self) -> str:
         return f"<SnapshotReport: {self}>"
-
-    def __bool__(self) -> bool:
-        return refuse_bool(self)
 
     def _repr_html_(self) -> str:
         import html
@@ -199,11 +187,10 @@ def _write(connection: Connection, project: ProjectId, place: Path, progress: Pr
     with showing(progress, sum(before.values()), f"Snapshot of {project}") as meter:
         for node in before:
             kind = connection.dictionary[node]
-            frame = read(connection, node, project=project, progress=False)
             file = place / _file_name(node, [row[1] for row in rows])
-            write_parquet(frame, file, kind)
-            rows.append((node, file.name, len(frame), file.stat().st_size, sum_of(file)))
-            meter.advance(len(frame))
+            count = _write_node(connection, project, kind, file)
+            rows.append((node, file.name, count, file.stat().st_size, sum_of(file)))
+            meter.advance(count)
     table = pd.DataFrame(rows, columns=["node", "file", "records", "bytes", "sha256"])
     after, held = node_counts(connection, project), {row[0]: row[2] for row in rows}
     changed = [node for node in after | held if after.get(node, 0) != held.get(node, 0)]
@@ -237,6 +224,21 @@ def _write(connection: Connection, project: ProjectId, place: Path, progress: Pr
         with file.open("rb+") as written:
             os.fsync(written.fileno())
     return table
+
+
+def _write_node(connection: Connection, project: ProjectId, node: Node, file: Path) -> int:
+    """Write the records of a node as they come, and give how many there are; memory holds a chunk of them."""
+    columns = read_columns(node)
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".parts-") as folder:
+        sink = partial(Parts, node, columns, Path(folder) / "now")
+        parts = whole_project(connection, node, project, columns, Meter(None, ""), sink)
+        if not parts.doubled:
+            parts.write(file)
+            return len(parts)
+    # the export has parted records by their links: only a whole frame unites them
+    frame = read(connection, node.name, project=project, progress=False)
+    write_parquet(frame, file, node)
+    return len(frame)
 
 
 def node_counts(connection: Connection, project: ProjectId) -> dict[str, int]:
@@ -286,12 +288,6 @@ def _file_name(node: str, taken: Iterable[str]) -> str:
     used = {name.casefold() for name in taken}
     names = [f"{stem}.parquet", *(f"{stem}-{number}.parquet" for number in range(2, len(used) + 3))]
     return next(name for name in names if name.casefold() not in used)
-
-
-def sum_of(file: Path) -> str:
-    """Give the SHA-256 sum of a file."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def sum_of_facts(facts: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from made_up import CASES, new_project, put
+from made_up import CASES, a_record, new_project, put
 
 from gen3nb.errors import (
     DictionaryError,
@@ -23,8 +23,10 @@ from gen3nb.errors import (
     PermissionDenied,
     ValidationError,
 )
+from gen3nb.frames.decoding import ColumnsOf
 from gen3nb.frames.outcomes import SubmissionReport
 from gen3nb.frames.parquet import read_parquet, write_parquet
+from gen3nb.frames.parts import Parts
 from gen3nb.frames.snapshots import MANIFEST, SnapshotReport
 
 if TYPE_CHECKING:
@@ -277,13 +279,13 @@ def test_records_that_come_meanwhile(
         fresh,
         [{"type": "experiment", "submitter_id": "e", "projects": {"code": fresh.removeprefix("TEST-")}}],
     )
-    real = write_parquet
+    real = Parts.write
 
     def slowly(*args: Any) -> None:
         real(*args)
         put(commons, fresh, [{"type": "case", "submitter_id": "new", "experiments": {"submitter_id": "e"}}])
 
-    monkeypatch.setattr("gen3nb.frames.snapshots.write_parquet", slowly)
+    monkeypatch.setattr(Parts, "write", slowly)
     with pytest.raises(IntegrityError, match=r"came or went .*\(case\)"):
         snapshot(commons, fresh, tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
@@ -419,3 +421,97 @@ def test_parquet_keeps_each_value(garden: Any, tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
     with pytest.raises(IntegrityError, match=r"x\.parquet"):
         read_parquet(tmp_path / "x.parquet", node)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_parts_make_the_file_that_a_whole_frame_makes(garden: Any, tmp_path: Path, size: int) -> None:
+    node = garden["plant"]
+    columns = [
+        "id",
+        "submitter_id",
+        "height",
+        "age",
+        "petal_counts",
+        "rating",
+        "colour",
+        "plants.submitter_id",
+    ]
+    records: list[dict[str, Any]] = [
+        {"height": None, "petal_counts": []},
+        {"height": 1, "age": 3, "petal_counts": [1, 2], "plants": [{"submitter_id": "a"}]},
+        {"height": 1.5, "age": "007", "rating": 5, "colour": "red"},
+        {"height": "tall", "age": None, "petal_counts": None, "plants": [{"submitter_id": "007"}]},
+        {},
+    ]
+    for number, record in enumerate(records):
+        record |= {"id": str(number), "submitter_id": f"p{number}"}
+    parts = Parts(node, columns, tmp_path / "parts")
+    for start in range(0, len(records), size):
+        parts.add(records[start : start + size])
+    assert len(parts.finish()) == 5
+    assert not parts.doubled
+    parts.write(tmp_path / "parts.parquet")
+    assert list((tmp_path / "parts").iterdir()) == []
+    whole = ColumnsOf(node, columns, extra=False)
+    whole.add(records)
+    write_parquet(whole.finish(), tmp_path / "whole.parquet", node)
+    pd.testing.assert_frame_equal(
+        read_parquet(tmp_path / "parts.parquet", node), read_parquet(tmp_path / "whole.parquet", node)
+    )
+    again = Parts(node, columns, tmp_path / "parts")
+    again.add(records[:2])
+    again.add(records[1:3])
+    assert again.doubled
+    assert len(again) == 3
+
+
+def test_memory_holds_a_chunk_of_a_snapshot(
+    commons: Commons, clinic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gen3nb.frames import decoding
+
+    sizes: list[int] = []
+    add = Parts.add
+
+    def noted(self: Parts, chunk: Any) -> None:
+        sizes.append(len(chunk))
+        add(self, chunk)
+
+    monkeypatch.setattr(Parts, "add", noted)
+    monkeypatch.setattr(decoding.chunks_of, "__defaults__", (7,))
+    monkeypatch.setattr("gen3nb.frames.snapshots.read", None)  # no whole frame
+    assert snapshot(commons, clinic, tmp_path / "x").records == RECORDS
+    assert max(sizes) == 7
+    assert sum(sizes) == RECORDS
+
+
+def test_records_that_the_export_parts_are_one_again(
+    commons: Commons, fresh: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = fresh.removeprefix("TEST-")
+    names = [f"cmc{number}" for number in range(3)]
+    put(
+        commons,
+        fresh,
+        [
+            {"type": "experiment", "submitter_id": "e", "projects": {"code": code}},
+            *(
+                {"type": "core_metadata_collection", "submitter_id": name, "projects": {"code": code}}
+                for name in names
+            ),
+            a_record(
+                commons.dictionary["experimental_metadata"],
+                "m",
+                file_size=1,
+                md5sum="0123456789abcdef0123456789abcdef",
+                experiments=[{"submitter_id": "e"}],
+                core_metadata_collections=[{"submitter_id": name} for name in names],
+            ),
+        ],
+    )
+    table = snapshot(commons, fresh, tmp_path / "x").to_frame().set_index("node")
+    assert table.loc["experimental_metadata", "records"] == 1
+    frame = read_parquet(
+        tmp_path / "x" / "experimental_metadata.parquet", commons.dictionary["experimental_metadata"]
+    )
+    assert set(frame["core_metadata_collections.submitter_id"][0]) == set(names)
