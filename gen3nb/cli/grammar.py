@@ -124,6 +124,10 @@ class Command(TyperCommand):
             ctx.params["profile"] = ctx.meta.get(_PROFILE)
         return rest
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Give the words of the usage line, an argument's name as it stands: Typer puts it in braces."""
+        return [piece.removeprefix("{").removesuffix("}") for piece in super().collect_usage_pieces(ctx)]
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command; Ctrl-C ends it, and what the rooms below say of the rest is shown."""
         try:

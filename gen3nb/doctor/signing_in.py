@@ -230,7 +230,7 @@ def _permissions(commons: Commons) -> Finding:
             f"you may do nothing in any of {len(access):,} projects",
             f"Ask the data access contact of {commons.endpoint} for 'read' on your project.",
         )
-    return Finding("permissions", "ok", f"of {len(access):,} projects: {said}")
+    return Finding("permissions", "ok", f"of {len(access):,} project{'s' * (len(access) != 1)}: {said}")
 
 
 def _lacking(commons: Commons, route: str) -> str:

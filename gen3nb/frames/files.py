@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["ENDINGS", "READABLE", "read_files", "where_of", "write_frame"]
 
 TABLES = (".tsv", ".csv", ".txt")
+# what lies beside the records in a folder that was exported, or is a snapshot
+_LISTS = ("export.json", "manifest.json", "dictionary.json")
 READABLE = (*TABLES, ".xlsx", ".parquet", ".json")
 ENDINGS = (".parquet", ".tsv", ".csv", ".xlsx", ".json", ".jsonl")
 
@@ -91,8 +93,19 @@ def _expanded(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 
 def _shown(path: Path) -> bool:
-    """Leave out hidden files and those that a spreadsheet keeps while it is open."""
-    return path.is_file() and not path.name.startswith((".", "~$"))
+    """Leave out hidden files, those that a spreadsheet keeps while it is open, and lists of what is there."""
+    return path.is_file() and not path.name.startswith((".", "~$")) and not _lists_the_others(path)
+
+
+def _lists_the_others(path: Path) -> bool:
+    """Tell whether a file is what ``export`` and ``snapshot`` write beside the records."""
+    if path.name not in _LISTS:
+        return False
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False  # whoever reads it says what is wrong
+    return isinstance(found, dict) and "type" not in found and "data" not in found
 
 
 def _read(file: Path, dictionary: Dictionary, node: str | None) -> dict[str, pd.DataFrame]:

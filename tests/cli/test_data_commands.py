@@ -104,6 +104,21 @@ def test_records_of_a_json_file_are_counted_from_1(project, signed, tmp_path, ca
     assert {problem["row"] for problem in shown["case"]["problems"]} == {3}
 
 
+@pytest.mark.parametrize("command", ["export", "snapshot"])
+def test_a_folder_that_was_written_can_be_submitted(commons, project, signed, tmp_path, capsys, command):
+    rows = pd.DataFrame({"submitter_id": ["c1"], "experiments.submitter_id": ["exp"]})
+    assert rows.gen3.submit("case", project=project, commons=commons, progress=False).ok
+    folder = tmp_path / "out"
+    assert main([command, str(folder), f"--project={project}", *signed]) == 0
+    capsys.readouterr()
+    assert main(["submit", str(folder), f"--project={project}", *signed]) == 0
+    assert capsys.readouterr().out.startswith("0 new, 0 changed")
+    # a node may be called so
+    (folder / "manifest.json").write_text('[{"type": "case", "submitter_id": "c2"}]')
+    assert main(["validate", str(folder / "manifest.json"), f"--project={project}", *signed]) == 1
+    assert "1 of 1 row of case" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("log", [False, True])
 def test_one_request_that_hangs_is_seen(commons, project, signed, march, tmp_path, log):
     (march / "demographic.csv").unlink()

@@ -113,6 +113,11 @@ def test_words_are_completed():
     assert done.stdout.split() == ["dictionary"]
 
 
+def test_the_usage_line_names_arguments_as_they_are_typed(capsys):
+    assert main(["collaborator", "add", "--help"]) == 0
+    assert "Usage: gen3nb collaborator add [OPTIONS] PROJECT_ID EMAIL\n" in capsys.readouterr().out
+
+
 def test_a_reader_that_goes_away_is_no_error(signed):
     words = [sys.executable, "-m", "gen3nb.cli", "dictionary", "ls", "--dictionary=default"]
     done = subprocess.run(
