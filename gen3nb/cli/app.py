@@ -64,4 +64,5 @@ def _show_usage(error: typer.TyperException) -> None:
     context = getattr(error, "ctx", None)
     if context is not None:
         messages.said(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n")
-    messages.failed(error.format_message())
+    # the converter below puts two words of its own before ours
+    messages.failed(error.format_message().replace("Value error, ", ""))

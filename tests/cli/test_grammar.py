@@ -118,6 +118,13 @@ def test_the_usage_line_names_arguments_as_they_are_typed(capsys):
     assert "Usage: gen3nb collaborator add [OPTIONS] PROJECT_ID EMAIL\n" in capsys.readouterr().out
 
 
+def test_a_wrong_choice_is_said_in_our_words(capsys):
+    assert main(["completion", "nope"]) == 2
+    told = capsys.readouterr().err
+    assert "'nope' is not one of 'bash'" in told
+    assert "Value error" not in told
+
+
 def test_a_reader_that_goes_away_is_no_error(signed):
     words = [sys.executable, "-m", "gen3nb.cli", "dictionary", "ls", "--dictionary=default"]
     done = subprocess.run(
