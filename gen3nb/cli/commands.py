@@ -181,15 +181,31 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
                 "download:download_multiple",
                 "Download the files of a manifest, each checked by its hash; the same command again goes on.",
             ),
-            *(
-                Command(name, "files:no_files", "This version uploads no files yet.", hidden=True, loose=True)
-                for name in (
-                    "upload",
-                    "upload-single",
-                    "upload-multiple",
-                    "upload-multipart",
-                    "retry-upload",
-                )
+            Command(
+                "upload",
+                "upload:upload",
+                "Upload files, each once and checked by its hash; the same command again goes on where it "
+                "stopped.",
+            ),
+            Command(
+                "upload-single",
+                "upload:upload_single",
+                "Upload one file to the record of a GUID, checked by its hash.",
+            ),
+            Command(
+                "upload-multiple",
+                "upload:upload_multiple",
+                "Upload the files of a manifest to the records of its GUIDs, each checked by its hash.",
+            ),
+            Command(
+                "upload-multipart",
+                "upload:upload_multipart",
+                "Upload one file in parts, several at a time; the same command again sends what is missing.",
+            ),
+            Command(
+                "retry-upload",
+                "upload:retry_upload",
+                "Upload what a log lists as failed; what is there by now is not sent again.",
             ),
             Command("generate-tsv", "files:generate_tsv", "Do nothing.", hidden=True, loose=True),
         ),

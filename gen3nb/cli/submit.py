@@ -17,6 +17,7 @@ from gen3nb.errors import Gen3Error, SubmissionError, ValidationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gen3nb.commons import Commons
     from gen3nb.frames.reports import ValidationReport
     from gen3nb.frames.submission import SubmissionReport
 
@@ -173,8 +174,16 @@ def submit(
 
 
 def delete(
-    files: Files,
-    project: Where,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE|FOLDER...]", help="Whose records to delete.")
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option("--project", metavar="PROGRAM-PROJECT", help="Where the records are.")
+    ] = None,
+    guid: Annotated[
+        list[str] | None,
+        typer.Option("--guid", metavar="GUID", help="A data file: its bytes, and its record in the index."),
+    ] = None,
     node: Node = None,
     with_children: Annotated[
         bool, typer.Option("--with-children", help="Delete all that hangs on the records too.")
@@ -186,9 +195,20 @@ def delete(
     cred: Credentials = None,
     as_json: AsJson = False,
 ) -> None:
-    """Delete the records that files name, children first, after showing what would go."""
+    """Delete the records that files name, children first, after showing what would go.
+
+    With --guid delete data files: their bytes, and their records in the index.
+    """
     from gen3nb.frames.files import read_files
 
+    if guid:
+        if files or project or node or with_children:
+            raise typer.BadParameter("--guid deletes data files; records are deleted by files that name them")
+        with connected(profile, endpoint, cred) as commons:
+            delete_guids(commons, guid, dry_run=dry_run, yes=yes, as_json=as_json)
+        return
+    if not files or project is None:
+        raise typer.BadParameter("name files of records and --project, or --guid for data files")
     with connected(profile, endpoint, cred) as commons:
         frames = read_files(files, commons.dictionary, node)
         options: dict[str, Any] = {"project": project, "with_children": with_children, "progress": progress()}
@@ -202,6 +222,28 @@ def delete(
     show_frame(report.to_frame(), as_json=as_json)
     if not as_json:
         show(f"\n{str(report)[:1].upper()}{str(report)[1:]}.")
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def delete_guids(commons: Commons, guids: list[str], *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Delete data files, after showing which they are."""
+    from gen3nb.cli.download import show_transfer
+
+    found = commons.indexd.bulk(guids)
+    for guid in dict.fromkeys(guids):
+        record = found.get(guid)
+        what = (
+            f"{record['file_name'] or 'a file'}, {record['size'] or 0:,} bytes" if record else "no such file"
+        )
+        note(f"{guid}: {what}")
+    if dry_run:
+        return
+    if not yes and not confirmed("Delete these files, with their bytes?", instead="--yes"):
+        note("Nothing was deleted.")
+        raise typer.Exit(1)
+    report = commons.files.delete(guids)
+    show_transfer(report, as_json=as_json)
     if not report.ok:
         raise typer.Exit(1)
 

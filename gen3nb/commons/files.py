@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
@@ -89,10 +89,11 @@ class Files:
         authz: str | Sequence[str] | None = None,
         project: ProjectLike | None = None,
         bucket: str | None = None,
-        include_subdirname: bool = False,
+        include_subdirname: bool | None = None,
         path_column: str | None = None,
         parallel: int = 8,
         multipart: bool | None = None,
+        metadata: bool | Mapping[str, Mapping[str, Any]] = False,
         again: bool = False,
         wait: float = 60.0,
         progress: Progress = True,
@@ -115,6 +116,7 @@ class Files:
             path_column=path_column,
             parallel=parallel,
             multipart=multipart,
+            metadata=metadata,
             again=again,
             wait=wait,
             progress=progress,
@@ -149,6 +151,12 @@ class Files:
             progress=progress,
             stop=stop,
         )
+
+    def delete(self, guids: str | Iterable[str]) -> TransferReport:
+        """Delete files, bytes and all: :func:`gen3nb.transfer.deleting.delete_files`."""
+        from gen3nb.transfer.deleting import delete_files
+
+        return delete_files(guids, connection=self._connection)
 
     def unmapped(self, project: ProjectLike | None = None) -> pd.DataFrame:
         """Give the files that no record describes: :func:`gen3nb.transfer.mapping.unmapped`."""

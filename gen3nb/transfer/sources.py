@@ -93,7 +93,7 @@ class LocalFiles:
 def find_files(
     given: Given,
     *,
-    include_subdirname: bool = False,
+    include_subdirname: bool | None = None,
     path_column: str | None = None,
     sidecars: bool = False,
 ) -> LocalFiles:
@@ -107,9 +107,9 @@ def find_files(
     given : str, path, DataFrame, or iterable of str and path
         Files, folders (all within), patterns (``~``, ``*``, ``?``, ``[…]``, ``**``); or a frame with a column
         of paths, and optionally ``file_name`` and ``guid`` or ``object_id``.
-    include_subdirname : bool
-        Name a file by its path below the folder that was given, or below that where a pattern begins; else by
-        its base name.
+    include_subdirname : bool, optional
+        Name a file by its path below the folder that was given, or below that where a pattern begins, as it
+        is by default; else by its base name, as it is by default for a frame.
     path_column : str, optional
         Of a frame; by default ``path``, ``file_path``, ``local_path``, ``filepath`` or ``file``.
     sidecars : bool
@@ -127,9 +127,9 @@ def find_files(
     """
     found = LocalFiles()
     if isinstance(given, pd.DataFrame):
-        _of_frame(given, path_column, found, include_subdirname=include_subdirname)
+        _of_frame(given, path_column, found, include_subdirname=bool(include_subdirname))
     else:
-        _of_paths(given, found, include_subdirname=include_subdirname)
+        _of_paths(given, found, include_subdirname=include_subdirname is not False)
     if sidecars:
         found.files = _without_sidecars(found.files)
     return found

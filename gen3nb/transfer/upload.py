@@ -20,6 +20,7 @@ from gen3nb.frames.interrupts import noted
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
 from gen3nb.frames.reports import counted
+from gen3nb.transfer.annotating import Annotations, by_path
 from gen3nb.transfer.confirming import Confirmer
 from gen3nb.transfer.describing import check_described, describe, file_node, with_properties
 from gen3nb.transfer.parts import Sender
@@ -34,6 +35,7 @@ from gen3nb.transfer.uploader import Uploader, Wishes
 if TYPE_CHECKING:
     from gen3nb.client.fence import Fence
     from gen3nb.client.indexd import Indexd
+    from gen3nb.client.metadata import Metadata
     from gen3nb.client.project import ProjectLike
 
 __all__ = ["PARALLEL", "UploadConnection", "resources_of", "upload"]
@@ -57,6 +59,10 @@ class UploadConnection(Connection, Protocol):
         """What presigns."""
 
     @property
+    def metadata(self) -> Metadata:
+        """The metadata service."""
+
+    @property
     def auth(self) -> Any:
         """Who is signed in."""
 
@@ -68,10 +74,11 @@ def upload(
     authz: str | Sequence[str] | None = None,
     project: ProjectLike | None = None,
     bucket: str | None = None,
-    include_subdirname: bool = False,
+    include_subdirname: bool | None = None,
     path_column: str | None = None,
     parallel: int = PARALLEL,
     multipart: bool | None = None,
+    metadata: bool | Mapping[str, Mapping[str, Any]] = False,
     again: bool = False,
     wait: float = WAIT,
     progress: Progress = True,
@@ -101,14 +108,18 @@ def upload(
         The same, said by its project. With neither, only you can read the files until a record names them.
     bucket : str, optional
         By default the commons' own choice.
-    include_subdirname : bool
-        Name files by their path below what was given; else by their base name.
+    include_subdirname : bool, optional
+        Name files by their path below what was given, as by default those of folders and patterns; else by
+        their base name, as by default those of a frame.
     path_column : str, optional
         Which column of a frame holds the paths.
     parallel : int
         How many files at a time, and how many parts.
     multipart : bool, optional
         In parts from 5 MiB on (``True``), never (``False``: no file may then exceed 5 GiB), or from 64 MiB.
+    metadata : bool or Mapping
+        Store what ``a_metadata.json`` says of ``a.bam``: ``{"authz": […], "aliases": […], "metadata": {…}}``;
+        or such an object by path. Metadata goes to the metadata service, which shows it to everybody.
     again : bool
         Give a file a GUID of its own also where the commons has its content already.
     wait : float
@@ -147,7 +158,9 @@ def upload(
     if not isinstance(parallel, int) or not 1 <= parallel <= 1_000:
         raise TransferError(f"parallel is how many files go at a time, 1 to 1,000, not {parallel!r}.")
     resources = resources_of(authz, project, connection)
-    found = find_files(files, include_subdirname=include_subdirname, path_column=path_column)
+    found = find_files(
+        files, include_subdirname=include_subdirname, path_column=path_column, sidecars=metadata is True
+    )
     described = _Described(connection, project, node, properties, collection) if node is not None else None
     if described is not None:
         described.check(found)
@@ -163,7 +176,8 @@ def upload(
         ThreadPoolExecutor(parallel, thread_name_prefix="gen3nb-part") as parts,
         showing(progress, total, f"Uploading to {connection.endpoint}", unit="B") as meter,
     ):
-        run = Run(found, wishes, stop or threading.Event(), log)
+        run = Run(found, wishes, stop or threading.Event(), log, by_path(metadata))
+        run.annotations = Annotations(connection.indexd, connection.metadata)
         sender = Sender(
             connection.fence,
             Storage(),
@@ -184,8 +198,14 @@ def upload(
             run.stop,
         )
         run.confirmer = Confirmer(connection.indexd, connection.fence, sender.storage, wait)
-        with noted(run.interrupt):
-            run.work(pool, 2 * parallel)
+        if log is not None:
+            log.begin(found.files, resources, bucket=wishes.bucket, multipart=bool(multipart))
+        try:
+            with noted(run.interrupt):
+                run.work(pool, 2 * parallel)
+        finally:
+            if log is not None:
+                log.end()
         report = run.report(where)
     _raise_if_ended_early(report, run)
     if described is not None:

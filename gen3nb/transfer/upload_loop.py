@@ -10,24 +10,34 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
 from gen3nb.errors import AuthError, Gen3Error, NotConnected, TransferError
+from gen3nb.frames.reports import counted
+from gen3nb.transfer.annotating import Annotations, FileMetadata, Given, facts_of
 from gen3nb.transfer.confirming import Confirmer, Verdict
 from gen3nb.transfer.outgoing import FileChanged, Stopped
-from gen3nb.transfer.sources import LocalFile, LocalFiles
+from gen3nb.transfer.sources import SIDECAR, LocalFile, LocalFiles
 from gen3nb.transfer.spool import Outcome, Spool
 from gen3nb.transfer.upload_report import Facts, UploadReport
 from gen3nb.transfer.uploader import Job, Uploader, Wishes
 
 __all__ = ["Run", "UploadLog"]
 
+#: Files whose metadata is stored by one request.
+TOLD_AT_ONCE = 200
+
 
 class UploadLog(Protocol):
     """Is told what is begun and what became of it."""
 
-    def begin(self, file: LocalFile, authz: Sequence[str]) -> None:
-        """Take in that a file is about to be sent."""
+    def begin(
+        self, files: Sequence[LocalFile], authz: Sequence[str], *, bucket: str, multipart: bool
+    ) -> None:
+        """Take in which files are about to be sent."""
 
     def settle(self, file: LocalFile, outcome: Outcome) -> None:
-        """Take in what became of it."""
+        """Take in what became of one."""
+
+    def end(self) -> None:
+        """Take in that it is over."""
 
 
 class Run:
@@ -39,14 +49,26 @@ class Run:
     wishes : Wishes
     stop : threading.Event
     log : UploadLog or None
+    metadata : bool or Mapping
+        What else is to be stored of the files.
     """
 
     uploader: Uploader
     confirmer: Confirmer
+    annotations: Annotations
 
     def __init__(
-        self, found: LocalFiles, wishes: Wishes, stop: threading.Event, log: UploadLog | None
+        self,
+        found: LocalFiles,
+        wishes: Wishes,
+        stop: threading.Event,
+        log: UploadLog | None,
+        metadata: Given = False,
     ) -> None:
+        self.metadata = metadata
+        self._facts: dict[int, FileMetadata] = {}  # by a file's place
+        self._told: list[tuple[Job, str, str, str]] = []  # whose facts are to be stored
+        self._without = 0  # files that nothing is said of
         self.found = found
         self.wishes = wishes
         self.stop = stop
@@ -92,6 +114,10 @@ class Run:
             elif pause:
                 self.stop.wait(pause)
             self._look()
+        self._annotate()
+        if self._without:
+            words = f"{counted(self._without, 'file')} have no metadata file beside them"
+            self.notes.append(f"{words}: NAME{SIDECAR} for NAME.bam")
         for job in new:  # whatever was not begun
             self._settle(job, "not started", self._why_stopped)
 
@@ -106,9 +132,26 @@ class Run:
         if self._again:
             return self._again.popleft()
         job = next(new, None)
-        if job is not None and self.log is not None:
-            self.log.begin(job.file, job.authz)
+        while job is not None and not self._understood(job):
+            job = next(new, None)
         return job
+
+    def _understood(self, job: Job) -> bool:
+        """Read what is said of a file; say whether that went."""
+        if not self.metadata or job.file.why:
+            return True
+        try:
+            facts = facts_of(job.file, self.metadata)
+        except TransferError as error:
+            self._settle(job, "failed", str(error))
+            return False
+        if facts is None:
+            self._without += 1
+            return True
+        job.authz = facts.authz or job.authz
+        if facts:
+            self._facts[job.at] = facts
+        return True
 
     @property
     def _why_stopped(self) -> str:
@@ -180,6 +223,26 @@ class Run:
     # -- what became of it ---------------------------------------------------------------------------------
 
     def _settle(self, job: Job, status: str, why: str = "", hash_: str = "") -> None:
+        if job.at in self._facts and status in ("uploaded", "already there"):
+            self._told.append((job, status, why, hash_))
+            if len(self._told) >= TOLD_AT_ONCE:
+                self._annotate()
+            return
+        self._settled(job, status, why, hash_)
+
+    def _annotate(self) -> None:
+        """Store what is said of files that are there by now."""
+        told, self._told = self._told, []
+        facts = {job.guid: self._facts.pop(job.at) for job, *_ in told}
+        left = self.annotations.store(facts) if facts else {}
+        for job, status, why, hash_ in told:
+            problem = left.get(job.guid)
+            if problem:  # the same call again finds the file there, and tries only this
+                self._settled(job, "failed", f"it is there, but {problem}", hash_)
+            else:
+                self._settled(job, status, why, hash_)
+
+    def _settled(self, job: Job, status: str, why: str, hash_: str) -> None:
         job.settle(status, why, hash_)
         moved = job.moved if status == "uploaded" else 0
         seconds = time.monotonic() - job.started

@@ -271,8 +271,7 @@ def test_export_snapshot_restore_delete(commons, project, signed, march, tmp_pat
         (["query", "none.graphql"], "cannot be read", 1),
         (["query", "{_case_count}", "--variables=[1]"], "a JSON object", 1),
         (["snapshot", "/proc/nope", "--project=PROJECT"], "/proc/nope", 1),
-        (["upload", "--upload-path=case.tsv"], "gen3nb submit case.tsv", 2),
-        (["upload-single", "--guid=x", "--file=y.bin"], "uploads no files", 1),
+        (["upload", "case.tsv"], "gen3nb submit case.tsv", 2),
         (["submti"], "Did you mean 'submit'", 2),
     ],
 )
@@ -281,7 +280,7 @@ def test_bad_input(project, signed, tmp_path, monkeypatch, capsys, words, said, 
     (tmp_path / "case.tsv").write_text("submitter_id\na\n")
     (tmp_path / "kase.tsv").write_text("submitter_id\na\n")
     named = [word.replace("PROJECT", project) for word in words]
-    files = words[0] in ("upload", "upload-single", "submti")
+    files = words[0] in ("upload", "submti")
     assert main([*named, *([] if files else signed)]) == code
     assert said in capsys.readouterr().err
 

@@ -1,0 +1,277 @@
+"""``gen3nb upload``, its relations of the Go clients, and ``retry-upload``: files into a commons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gen3nb.cli.download import show_transfer
+from gen3nb.cli.messages import said
+from gen3nb.cli.output import AsJson, failed, note, show
+from gen3nb.cli.progress import progress
+from gen3nb.cli.target import Credentials, Endpoint, Profile, connected
+from gen3nb.errors import TransferError
+
+if TYPE_CHECKING:
+    from gen3nb.commons import Commons
+    from gen3nb.transfer.sources import LocalFile
+    from gen3nb.transfer.spool import Outcome
+    from gen3nb.transfer.upload_log import FileLog
+    from gen3nb.transfer.upload_report import UploadReport
+
+__all__ = ["retry_upload", "upload", "upload_multipart", "upload_multiple", "upload_single"]
+
+_ROWS = (".tsv", ".csv", ".xlsx", ".parquet", ".txt")
+
+Bucket = Annotated[str, typer.Option("--bucket", metavar="NAME", help="By default the commons' own choice.")]
+Parallel = Annotated[
+    int, typer.Option("--numparallel", metavar="N", min=1, help="Files at a time, and parts of a file.")
+]
+Batch = Annotated[bool, typer.Option("--batch/--no-batch", help="Several at a time; without it one by one.")]
+ForceMultipart = Annotated[
+    bool, typer.Option("--force-multipart", help="In parts from 5 MiB on; else from 64 MiB on.")
+]
+Authz = Annotated[
+    list[str] | None,
+    typer.Option("--authz", metavar="RESOURCE", help="/programs/P/projects/Q; several times for several."),
+]
+Where = Annotated[
+    str | None,
+    typer.Option("--project", metavar="PROGRAM-PROJECT", help="Whose members may read the files."),
+]
+Subdirname = Annotated[
+    bool,
+    typer.Option(
+        "--include-subdirname/--no-include-subdirname",
+        help="Name files by their path below the upload path; else by their base name.",
+    ),
+]
+Guid = Annotated[str, typer.Option("--guid", metavar="GUID", help="Of a record that is there already.")]
+
+
+def upload(
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE|FOLDER|PATTERN...]", help="What to upload.")
+    ] = None,
+    upload_path: Annotated[
+        list[str] | None,
+        typer.Option("--upload-path", metavar="PATH", help="The same: a file, a folder or a pattern."),
+    ] = None,
+    batch: Batch = True,
+    parallel: Parallel = 8,
+    include_subdirname: Subdirname = True,
+    metadata: Annotated[
+        bool, typer.Option("--metadata", help="What a_metadata.json says goes with a.bam.")
+    ] = False,
+    bucket: Bucket = "",
+    force_multipart: ForceMultipart = False,
+    project: Where = None,
+    authz: Authz = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="A new GUID also for what the commons has already.")
+    ] = False,
+    profile: Profile = None,
+    endpoint: Endpoint = None,
+    cred: Credentials = None,
+    as_json: AsJson = False,
+) -> None:
+    """Upload files, each once and checked by its hash; the same command again goes on where it stopped.
+
+    The exit code is 0 only if every file is there and right.
+    """
+    rows = [word for word in paths or () if word.lower().endswith(_ROWS)]
+    if rows:
+        failed(
+            f"{rows[0]} holds rows of records, which are submitted, not uploaded: gen3nb submit {rows[0]} "
+            f"--project PROGRAM-PROJECT. To upload it as a file: --upload-path {rows[0]}"
+        )
+        raise typer.Exit(2)
+    given = [*(paths or ()), *(upload_path or ())]
+    if not given:
+        raise typer.BadParameter("name what to upload", param_hint="--upload-path")
+    options = {
+        "include_subdirname": include_subdirname,
+        "metadata": metadata,
+        "bucket": bucket or None,
+        "multipart": True if force_multipart else None,
+        "parallel": parallel if batch else 1,
+        "project": project,
+        "authz": authz or None,
+        "again": again,
+    }
+    _upload(given, options, (profile, endpoint, cred), as_json=as_json)
+
+
+def upload_single(
+    guid: Guid,
+    file: Annotated[str, typer.Option("--file", metavar="FILE", help="What to upload.")],
+    bucket: Bucket = "",
+    profile: Profile = None,
+    endpoint: Endpoint = None,
+    cred: Credentials = None,
+    as_json: AsJson = False,
+) -> None:
+    """Upload one file to the record of a GUID, checked by its hash."""
+    options = {"bucket": bucket or None}
+    _upload(_single(file, guid), options, (profile, endpoint, cred), as_json=as_json)
+
+
+def upload_multiple(
+    manifest: Annotated[
+        Path, typer.Option("--manifest", metavar="FILE", help="JSON or TSV: GUIDs and file names.")
+    ],
+    upload_path: Annotated[
+        str, typer.Option("--upload-path", metavar="FOLDER", help="Where the files of the manifest are.")
+    ],
+    batch: Batch = True,
+    parallel: Parallel = 8,
+    bucket: Bucket = "",
+    include_subdirname: Subdirname = True,
+    force_multipart: ForceMultipart = False,
+    profile: Profile = None,
+    endpoint: Endpoint = None,
+    cred: Credentials = None,
+    as_json: AsJson = False,
+) -> None:
+    """Upload the files of a manifest to the records of its GUIDs, each checked by its hash.
+
+    The exit code is 0 only if every file is there and right.
+    """
+    from gen3nb.transfer.retrying import files_of_manifest
+
+    if not manifest.expanduser().exists():
+        raise TransferError(f"The manifest {manifest} cannot be read: there is no such file.")
+    frame, notes = files_of_manifest(manifest, upload_path)
+    for text in notes:
+        note(f"Warning: {text}")
+    if not include_subdirname:
+        frame["file_name"] = [Path(name).name for name in frame["file_name"]]
+    options = {
+        "bucket": bucket or None,
+        "multipart": True if force_multipart else None,
+        "parallel": parallel if batch else 1,
+    }
+    _upload(frame, options, (profile, endpoint, cred), as_json=as_json)
+
+
+def upload_multipart(
+    file_path: Annotated[str, typer.Option("--file-path", metavar="FILE", help="What to upload.")],
+    guid: Annotated[
+        str, typer.Option("--guid", metavar="GUID", help="Of a record; by default a new one.")
+    ] = "",
+    bucket: Bucket = "",
+    project: Where = None,
+    authz: Authz = None,
+    profile: Profile = None,
+    endpoint: Endpoint = None,
+    cred: Credentials = None,
+    as_json: AsJson = False,
+) -> None:
+    """Upload one file in parts, several at a time; the same command again sends what is missing."""
+    options = {"bucket": bucket or None, "multipart": True, "project": project, "authz": authz or None}
+    _upload(_single(file_path, guid), options, (profile, endpoint, cred), as_json=as_json)
+
+
+def retry_upload(
+    failed_log_path: Annotated[
+        Path,
+        typer.Option(
+            "--failed-log-path", metavar="FILE", help="A log of failures in ~/.gen3/logs, of any client."
+        ),
+    ],
+    profile: Profile = None,
+    endpoint: Endpoint = None,
+    cred: Credentials = None,
+    as_json: AsJson = False,
+) -> None:
+    """Upload what a log lists as failed; what is there by now is not sent again."""
+    from gen3nb.transfer.retrying import groups_of_failures
+
+    with connected(profile, endpoint, cred) as commons:
+        groups = groups_of_failures(failed_log_path, commons)
+        if not groups:
+            show("There is nothing to try again: the log is empty.")
+            return
+        reports = [_send(commons, frame, options, as_json=as_json) for frame, options in groups]
+    if not all(report.ok for report in reports):
+        raise typer.Exit(1)
+
+
+def _single(file: str, guid: str) -> Any:
+    """Give one file as a frame: with the GUID that it belongs to."""
+    import pandas as pd
+
+    return pd.DataFrame({"path": [file], "guid": [guid or None]})
+
+
+def _upload(
+    files: Any,
+    options: dict[str, Any],
+    target: tuple[str | None, str | None, Path | None],
+    *,
+    as_json: bool,
+) -> None:
+    with connected(*target) as commons:
+        report = _send(commons, files, options, as_json=as_json)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _send(commons: Commons, files: Any, options: dict[str, Any], *, as_json: bool) -> UploadReport:
+    """Upload, with the logs of the Go clients, and show what became of it."""
+    from gen3nb.transfer.upload_log import FileLog
+
+    retries = options.pop("retries", 0)
+    log = _Told(FileLog(commons.profile or "gen3nb", retries=retries))
+    try:
+        report = commons.files.upload(files, log=log, progress=progress(), **options)
+    except TransferError as error:
+        held = error.facts.get("report")
+        if held is not None:
+            _show(held, log, as_json=as_json)
+        raise
+    for text in report.notes:
+        note(text)
+    _show(report, log, as_json=as_json)
+    return report
+
+
+class _Told:
+    """The logs, and a line for each file as gen3-client writes it."""
+
+    def __init__(self, log: FileLog) -> None:
+        self.log = log
+
+    def begin(self, files: Any, authz: Any, **options: Any) -> None:
+        self.log.begin(files, authz, **options)
+
+    def settle(self, file: LocalFile, outcome: Outcome) -> None:
+        self.log.settle(file, outcome)
+        if outcome.status == "uploaded":
+            said(f'Successfully uploaded file "{file.path}" to GUID {outcome.guid}.')
+        elif outcome.status == "already there":
+            said(f'File "{file.path}" is there already, as GUID {outcome.guid}.')
+        else:
+            said(f'Failed to upload file "{file.path}": {outcome.why or outcome.status}', "red")
+
+    def end(self) -> None:
+        self.log.end()
+
+
+def _show(report: UploadReport, log: _Told, *, as_json: bool) -> None:
+    show_transfer(report, as_json=as_json)
+    if as_json:
+        return
+    counts = report.counts
+    done = counts.get("uploaded", 0) + counts.get("already there", 0)
+    show("\nSubmission Results")
+    for name, count in (
+        ("Finished with 0 retries", done),
+        ("Failed", len(report) - done),
+        ("TOTAL", len(report)),
+    ):
+        show(f"{name:<24}{count}")
+    if not report.ok and log.log.failed.exists():
+        note(f"To try again what failed: gen3nb retry-upload --failed-log-path {log.log.failed}")

@@ -1,0 +1,105 @@
+"""Lists of files that other calls or clients left behind: manifests with GUIDs, and failed uploads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from gen3nb.errors import TransferError
+from gen3nb.transfer.manifest import Source, read_manifest
+from gen3nb.transfer.upload_journal import UploadJournal
+from gen3nb.transfer.upload_log import Failure, read_failures
+
+if TYPE_CHECKING:
+    from gen3nb.transfer.upload import UploadConnection
+
+__all__ = ["files_of_manifest", "groups_of_failures"]
+
+
+def files_of_manifest(manifest: Source, folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Find the files of a manifest in a folder: by their names, else by GUID.
+
+    Parameters
+    ----------
+    manifest : str, path, DataFrame or iterable
+        GUIDs and file names.
+    folder : str or path
+
+    Returns
+    -------
+    tuple
+        A frame with path, file_name and guid, as ``files.upload`` takes it; and what is to be said of entries
+        that name no GUID.
+
+    Raises
+    ------
+    TransferError
+        There is no such folder, or the manifest names no files.
+    """
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise TransferError(f"There is no folder {root} with the files of the manifest.")
+    rows, notes = [], []
+    for entry in read_manifest(manifest):
+        if not entry.guid:
+            notes.append(
+                f"entry {entry.row} ({entry.file_name or 'without a name'}) has no GUID: it is left out"
+            )
+            continue
+        name = entry.file_name or entry.guid
+        path = root / name
+        if not path.exists() and (root / Path(name).name).exists():
+            path = root / Path(name).name
+        rows.append({"path": str(path), "file_name": name, "guid": entry.guid})
+    if not rows:
+        raise TransferError("The manifest names no file with a GUID.")
+    return pd.DataFrame(rows), notes
+
+
+def groups_of_failures(
+    path: str | os.PathLike[str], connection: UploadConnection
+) -> list[tuple[pd.DataFrame, dict[str, Any]]]:
+    """Read failed uploads, those together that go to one place.
+
+    A record that was made for a file is used again if it is still there.
+
+    Returns
+    -------
+    list of tuple
+        Frames as ``files.upload`` takes them, each with its options.
+    """
+    failures = read_failures(path)
+    guids = [one.guid for one in failures if one.guid]
+    there = connection.indexd.bulk(guids) if guids else {}
+    groups: dict[tuple[Any, ...], list[Failure]] = {}
+    for one in failures:
+        groups.setdefault((one.authz, one.bucket, one.multipart), []).append(one)
+    found = []
+    with UploadJournal(connection.endpoint, connection.auth.username or "") as journal:
+        for (authz, bucket, multipart), held in groups.items():
+            rows = [
+                {
+                    "path": one.path,
+                    "file_name": one.name,
+                    # what the journal knows it goes on with by itself
+                    "guid": one.guid if one.guid in there and not journal.holds(one.guid) else None,
+                }
+                for one in held
+            ]
+            options: dict[str, Any] = {
+                "authz": list(authz),
+                "bucket": bucket or None,
+                "multipart": multipart or None,
+            }
+            told = {
+                one.path: {name: held for name, held in one.metadata.items() if held}
+                for one in held
+                if any(one.metadata.values())
+            }
+            options |= {"metadata": told} if told else {}
+            options["retries"] = max(one.retries for one in held) + 1
+            found.append((pd.DataFrame(rows), options))
+    return found
