@@ -34,7 +34,7 @@ State: TypeAlias = Literal["begun", "stored", "done"]
 _TABLES = """
 create table if not exists file (
     path text, target text, size integer, modified integer, name text, guid text, bucket text, upload text,
-    part_size integer, state text, hashes text, run text, changed real,
+    part_size integer, state text, hashes text, run text, since real,
     primary key (path, target)
 ) without rowid;
 create index if not exists file_guid on file (guid);
@@ -75,6 +75,8 @@ class Begun:
     state : {"begun", "stored", "done"}
     hashes : Mapping
         Kind to value, once it was read whole.
+    since : float
+        When it was begun first, in seconds since 1970.
     """
 
     path: str
@@ -88,6 +90,7 @@ class Begun:
     part_size: int = 0
     state: State = "begun"
     hashes: Mapping[str, str] = field(default_factory=dict)
+    since: float = field(default_factory=time.time)
 
     def is_of(self, size: int, modified: int) -> bool:
         """Say whether it is about the file as it is now."""
@@ -262,7 +265,7 @@ class UploadJournal:
             one.state,
             json.dumps(dict(one.hashes)),
             self._run,
-            time.time(),
+            one.since,
         )
         marks = ", ".join("?" * len(values))
         self._base.execute(f"insert or replace into file values ({marks})", values)  # noqa: S608 - marks only

@@ -87,6 +87,7 @@ class Job:
     sent: Sent | None = None
     made: bool = False  # whether its record was made for it, so that it goes where the file is refused
     from_journal: bool = False
+    again: bool = False  # an earlier call began it
     resent: bool = False
     follows: bool = False  # another file of the same content is on its way
     over: bool = False
@@ -198,6 +199,7 @@ class Uploader:
             job.settle("failed", "another program is uploading it at this moment")
             return False
         job.begun = found
+        job.again = found is not fresh
         if found.name != file.name and found.state == "begun":
             job.begun = self.journal.note(found, name=file.name, upload="", part_size=0)
             self.journal.forget_parts(found)
@@ -334,7 +336,9 @@ class Uploader:
             naming = self._naming.setdefault(begun.name, threading.Lock())
         # one at a time of a name: where an answer is lost, its record is found by the name
         with naming:
-            url = self._started(job)
+            # a call that was killed may have made a record that it did not live to hear of
+            guid = self._made_unheard(job, begun.since) if job.again else ""
+            url = self._url(job, guid) if guid else self._started(job)
             job.begun = self.journal.note(begun, guid=url.guid)
         job.made = True
         return url
@@ -357,7 +361,10 @@ class Uploader:
             pause *= 2
             guid = self._made_unheard(job, before)
             if guid:
-                return self.fence.upload_url(guid, file_name=begun.name, bucket=self.wishes.bucket or None)
+                return self._url(job, guid)
+
+    def _url(self, job: Job, guid: str) -> Presigned:
+        return self.fence.upload_url(guid, file_name=_begun(job).name, bucket=self.wishes.bucket or None)
 
     def _made_unheard(self, job: Job, since: float) -> str:
         """Look for a record that was made while its answer was lost."""

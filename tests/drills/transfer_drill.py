@@ -263,6 +263,10 @@ def run(commons: Commons, seed: int, folder: Path) -> Outcome:
     # every file has one record, and no record is left without its bytes
     blank = [one for one in commons.indexd.records(authz=[authz]) if one["size"] is None]
     outcome.doubled += len(blank)
+    if outcome.doubled:
+        outcome.refused.append(
+            f"seed {seed}: without bytes: {[(one['did'], one['file_name']) for one in blank]}"
+        )
     (folder / "down" / "here").mkdir(parents=True)
     _, report = under_fire(
         outcome, commons, "download", list(guids.values()), folder / "down" / "here", chance
