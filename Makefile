@@ -22,9 +22,10 @@ docs:            ## build the site into docs/_build/html
 	@$(ENVIRONMENT) docs constraints.txt --group docs -e '.[sandbox,demo]'
 	@.venvs/docs/bin/sphinx-build -W --keep-going -q -b html docs docs/_build/html && echo "docs/_build/html/index.html"
 
-drill:           ## 500 submissions under fire: kills and faults; no row lost, none doubled
+drill:           ## 500 submissions, uploads and downloads under fire: kills and faults; nothing lost, nothing doubled
 	@$(ENVIRONMENT) test constraints.txt --group test --group docs -e '.[all]'
 	@.venvs/test/bin/python tests/drills/drill.py --seeds 500 --write docs/explanation/measured/drill.md
+	@.venvs/test/bin/python tests/drills/transfer_drill.py --seeds 500 --write docs/explanation/measured/transfer_drill.md
 
 bench:           ## measure, side by side with what one would use instead
 	@$(ENVIRONMENT) bench constraints.txt --group bench -e '.[all]'

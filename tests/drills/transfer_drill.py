@@ -166,7 +166,7 @@ def work(commons: Commons, what: str, source: Any, folder: Path) -> TransferRepo
     """Make one call."""
     if what == "upload":
         return commons.files.upload(
-            folder, authz=[source], include_subdirname=True, progress=False, parallel=4
+            folder, authz=[source], include_subdirname=True, progress=False, parallel=4, wait=2.0
         )
     return commons.files.download(source, folder, progress=False, parallel=4)
 
