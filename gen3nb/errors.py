@@ -10,6 +10,7 @@
     │   └── PermissionDenied             (PermissionError) which method on which resource is missing
     ├── ServiceError                     a service answered with an error, or with something unreadable
     │   ├── NotFound                     (LookupError) no such program, project, record, route
+    │   │   └── NoSuchFile               (FileNotFoundError) no file of this address
     │   ├── Conflict                     the state of the commons forbids it (project closed, key taken)
     │   ├── RateLimited                  429; ``retry_after`` seconds
     │   └── Unavailable                  (ConnectionError) no answer, 502, 503, 504
@@ -19,6 +20,7 @@
     ├── SubmissionError                  carries its ``report``
     ├── QueryError                       (ValueError) GraphQL errors, with line and column
     ├── TransferError                    carries its ``report``
+    ├── ReadOnly                         (OSError) files of a commons are only read by their addresses
     ├── IntegrityError                   a checksum or a count does not agree
     ├── ProfileError                     (ValueError) the profile file or an API key file is wrong
     └── MissingExtra                     (ImportError) an optional dependency is not installed
@@ -39,12 +41,14 @@ __all__ = [
     "IntegrityError",
     "KeyExpired",
     "MissingExtra",
+    "NoSuchFile",
     "NotConnected",
     "NotFound",
     "PermissionDenied",
     "ProfileError",
     "QueryError",
     "RateLimited",
+    "ReadOnly",
     "ServiceError",
     "SubmissionError",
     "TimedOut",
@@ -159,6 +163,13 @@ class NotFound(ServiceError, LookupError):
     """There is no such program, project, record or route."""
 
 
+class NoSuchFile(NotFound, FileNotFoundError):
+    """There is no file of this address, or none of its bytes."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class Conflict(ServiceError):
     """The state of the commons forbids it: a closed project, a name that is taken."""
 
@@ -214,6 +225,13 @@ class QueryError(Gen3Error, ValueError):
         **facts: Any,
     ) -> None:
         super().__init__(message, errors=tuple(errors), data=data, **facts)
+
+
+class ReadOnly(Gen3Error, OSError):
+    """Files of a commons are only read by their addresses; other verbs upload and delete."""
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class TransferError(Gen3Error):
