@@ -382,6 +382,9 @@ def _hashes(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _record(answer: Any, guid: str) -> dict[str, Any]:
+    if isinstance(answer, dict) and answer.get("form") == "bundle":
+        words = f"{guid} is a bundle of files, not a file: commons.drs.files({guid!r}) gives its files"
+        raise NotFound(words, service=SERVICE)
     if not isinstance(answer, dict) or "did" not in answer:
         raise ServiceError(f"the file index gave no record of {guid}", service=SERVICE)
     return answer

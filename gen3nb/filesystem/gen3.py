@@ -189,7 +189,8 @@ class Gen3FileSystem(AbstractFileSystem):  # type: ignore[misc] # fsspec has no 
         try:
             return file_info(f"{prefix}{rest}", commons.indexd.get(rest))
         except NotFound as error:
-            words = f"{commons.endpoint} has no file {rest}: check the GUID"
+            is_bundle = "is a bundle" in error.message
+            words = error.message if is_bundle else f"{commons.endpoint} has no file {rest}: check the GUID"
             missing = NoSuchFile(words, **{**error.facts, "said": None})
         raise missing
 

@@ -30,7 +30,12 @@ class Faults:
     in a time-out although it is stored. Kinds: ``latency`` and ``cost-per-row`` (``seconds=``),
     ``401-html``, ``429`` and ``503`` (``retry_after=``), ``500``, ``502``, ``504``, ``504-after-commit``,
     ``lost-with-200``, ``drop-before``, ``drop-after``, ``html``, ``html-after``, ``html-in-middle``,
-    ``half-json``, ``truncated``. As a context manager it takes all faults away at the end::
+    ``half-json``, ``truncated``, ``404``. Those of the object store: ``storage-latency`` and
+    ``storage-slow-start`` (``seconds=``), ``storage-429`` and ``storage-503`` (``retry_after=``),
+    ``storage-500``, ``storage-drop``, ``storage-expired``, ``storage-no-range``, ``storage-truncated``,
+    ``storage-corrupt``, ``storage-other-etag``, ``storage-lost-part``.
+
+    As a context manager it takes all faults away at the end::
 
         with commons.sandbox.faults as faults:
             faults.add("latency", seconds=2)

@@ -183,7 +183,8 @@ class Sandbox:
             ``token_lifetime`` and ``key_lifetime``, seconds, of what is issued from now on; ``clock_offset``,
             seconds that the server's clock is ahead; for jobs ``job_delay``, seconds until one starts,
             ``job_duration``, the fewest seconds that one runs, and ``job_lifetime``, seconds after its start
-            when one that has ended is no longer listed.
+            when one that has ended is no longer listed; ``indexing``, whether a file that comes in is looked
+            at, and its record filled with size and hashes.
         """
         return dict(self.control("settings", changes or None, method="POST" if changes else "GET"))
 

@@ -148,6 +148,8 @@ def test_the_files_of_bundles_in_bundles(commons, drs):
     assert len(list(drs.files(outer))) == 3
     assert len(list(drs.files(outer, limit=2))) == 2
     assert [file.id for file in drs.files(one)] == [one]
+    with pytest.raises(errors.NotFound, match=r"is a bundle of files, not a file: commons\.drs\.files"):
+        commons.indexd.get(outer)
 
 
 def test_a_circle_of_bundles_ends(drs, stub):
