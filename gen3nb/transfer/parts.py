@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gen3nb.client.storage import Storage
-from gen3nb.errors import Gen3Error, IntegrityError, NotFound, RateLimited, ServiceError, Unavailable
+from gen3nb.errors import Gen3Error, IntegrityError, NotFound, ServiceError
 from gen3nb.transfer.hashing import hasher
 from gen3nb.transfer.outgoing import Snapshot, Stopped, Sums, Window, part_size, read_blocks
+from gen3nb.transfer.patience import is_passing, patiently
 from gen3nb.transfer.upload_journal import Begun, UploadJournal
 
 if TYPE_CHECKING:
     from gen3nb.client.fence import Fence
     from gen3nb.client.fence_files import Presigned
 
-__all__ = ["NoParts", "Sender", "Sent", "is_passing"]
+__all__ = ["NoParts", "Sender", "Sent"]
 
 logger = logging.getLogger("gen3nb")
 
@@ -30,18 +31,7 @@ RENEWALS = 20  # of one URL: each may run out while a slow line sends
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds
 BEGINNINGS = 3  # of an upload in parts, where parts turn out to be missing
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_CUT = ("IncompleteBody", "RequestTimeout", "BadDigest", "SlowDown", "InternalError")
 _GONE = ("NoSuchUpload",)
-
-
-def is_passing(error: Gen3Error) -> bool:
-    """Say whether an error may be gone the next time."""
-    if isinstance(error, RateLimited | Unavailable):
-        return True
-    status = error.facts.get("status")
-    if type(error) is ServiceError and error.facts.get("code") in _CUT:
-        return True
-    return type(error) is ServiceError and isinstance(status, int) and (status >= 500 or status < 300)
 
 
 class NoParts(Gen3Error):
@@ -158,7 +148,7 @@ class Sender:
         self, url: Presigned | None, fresh: Callable[[], Presigned], body: Callable[[], Any], length: int
     ) -> str:
         """PUT, as often as it takes, and give the ETag."""
-        url = url or fresh()
+        url = url or patiently(fresh, self.stop)
         left, renewals, pause = TRIES, RENEWALS, FIRST_PAUSE
         while True:
             if self.stop.is_set():
@@ -177,7 +167,7 @@ class Sender:
                 else:
                     raise
             if url.seconds < 60 or renewals < RENEWALS:
-                url = fresh()
+                url = patiently(fresh, self.stop)
 
     # -- in parts ------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
 from gen3nb.transfer.entries import Entry
 from gen3nb.transfer.manifest import Source, read_manifest
-from gen3nb.transfer.parts import is_passing
+from gen3nb.transfer.patience import is_passing, patiently
 from gen3nb.transfer.present import Present, agree
 from gen3nb.transfer.register_report import RegisterReport
 from gen3nb.transfer.spool import Outcome, Spool
@@ -213,7 +213,7 @@ class _Registration:
     def _compared(self, checked: list[_Checked]) -> list[_Checked]:
         """Compare a batch with what the index has."""
         wanted = [one.entry.guid for one in checked if one.entry.guid and not one.status]
-        known = self.indexd.bulk(wanted) if wanted else {}
+        known = patiently(lambda: self.indexd.bulk(wanted), self.stop) if wanted else {}
         compared = []
         for one in checked:
             if one.status:
@@ -238,7 +238,8 @@ class _Registration:
         authz = tuple(sorted(entry.authz))
         if authz not in self._present:
             self._present[authz] = Present(self.indexd, authz, self.username, BATCH)
-        found = self._present[authz].find(entry.size or 0, entry.hashes)
+        present = self._present[authz]
+        found = patiently(lambda: present.find(entry.size or 0, entry.hashes), self.stop)
         if found is not None:
             return _against(one, self.indexd.get(found["did"]))
         # made here, so that a request whose answer is lost can be sent again

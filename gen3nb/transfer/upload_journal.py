@@ -34,7 +34,7 @@ State: TypeAlias = Literal["begun", "stored", "done"]
 _TABLES = """
 create table if not exists file (
     path text, target text, size integer, modified integer, name text, guid text, bucket text, upload text,
-    part_size integer, state text, hashes text, run text, since real,
+    part_size integer, state text, asked real, hashes text, run text, changed real,
     primary key (path, target)
 ) without rowid;
 create index if not exists file_guid on file (guid);
@@ -73,10 +73,10 @@ class Begun:
     part_size : int
         Bytes.
     state : {"begun", "stored", "done"}
+    asked : float
+        When a GUID was asked for, by ``time.time()``, and no answer was written down yet; else 0.
     hashes : Mapping
         Kind to value, once it was read whole.
-    since : float
-        When it was begun first, in seconds since 1970.
     """
 
     path: str
@@ -89,8 +89,8 @@ class Begun:
     upload: str = ""
     part_size: int = 0
     state: State = "begun"
+    asked: float = 0.0
     hashes: Mapping[str, str] = field(default_factory=dict)
-    since: float = field(default_factory=time.time)
 
     def is_of(self, size: int, modified: int) -> bool:
         """Say whether it is about the file as it is now."""
@@ -263,9 +263,10 @@ class UploadJournal:
             one.upload,
             one.part_size,
             one.state,
+            one.asked,
             json.dumps(dict(one.hashes)),
             self._run,
-            one.since,
+            time.time(),
         )
         marks = ", ".join("?" * len(values))
         self._base.execute(f"insert or replace into file values ({marks})", values)  # noqa: S608 - marks only

@@ -14,6 +14,7 @@ from gen3nb.frames.reports import counted
 from gen3nb.transfer.annotating import Annotations, FileMetadata, Given, facts_of
 from gen3nb.transfer.confirming import Confirmer, Verdict
 from gen3nb.transfer.outgoing import FileChanged, Stopped
+from gen3nb.transfer.patience import patiently
 from gen3nb.transfer.sources import SIDECAR, LocalFile, LocalFiles
 from gen3nb.transfer.spool import Outcome, Spool
 from gen3nb.transfer.upload_report import Facts, UploadReport
@@ -185,8 +186,9 @@ class Run:
     # -- what the index says -------------------------------------------------------------------------------
 
     def _look(self) -> None:
+        last = self.stop.is_set() and not self._under_way
         try:
-            verdicts = self.confirmer.look(last=self.stop.is_set() and not self._under_way)
+            verdicts = patiently(lambda: self.confirmer.look(last=last), self.stop)
         except Gen3Error as error:
             if not self.stop.is_set():
                 self.fatal = self.fatal or error

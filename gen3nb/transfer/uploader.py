@@ -23,7 +23,8 @@ from gen3nb.transfer.outgoing import (
     Sums,
     read_blocks,
 )
-from gen3nb.transfer.parts import NoParts, Sender, Sent, is_passing
+from gen3nb.transfer.parts import NoParts, Sender, Sent
+from gen3nb.transfer.patience import is_passing, patiently
 from gen3nb.transfer.present import Present, agree
 from gen3nb.transfer.report import bytes_of
 from gen3nb.transfer.sources import LocalFile, state_of
@@ -41,6 +42,7 @@ SMALL = 4 << 20  # bytes of a file that is read whole, and hashed, before it is 
 IN_PARTS = 64 << 20  # bytes from which a file goes in parts
 TRIES = 4  # to get a GUID
 PAUSE = 1.0  # seconds before the second try
+SKEW = 120.0  # seconds that the commons' clock may be behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,6 @@ class Job:
     sent: Sent | None = None
     made: bool = False  # whether its record was made for it, so that it goes where the file is refused
     from_journal: bool = False
-    again: bool = False  # an earlier call began it
     resent: bool = False
     follows: bool = False  # another file of the same content is on its way
     over: bool = False
@@ -199,7 +200,6 @@ class Uploader:
             job.settle("failed", "another program is uploading it at this moment")
             return False
         job.begun = found
-        job.again = found is not fresh
         if found.name != file.name and found.state == "begun":
             job.begun = self.journal.note(found, name=file.name, upload="", part_size=0)
             self.journal.forget_parts(found)
@@ -214,7 +214,16 @@ class Uploader:
         # it is another file by now; a record that is blank still will do for it
         guid = job.file.guid or (begun.guid if begun.state == "begun" else "")
         self.journal.forget_parts(begun)
-        fresh = Begun(begun.path, begun.target, shot.size, shot.modified, job.file.name, guid, begun.bucket)
+        fresh = Begun(
+            begun.path,
+            begun.target,
+            shot.size,
+            shot.modified,
+            job.file.name,
+            guid,
+            begun.bucket,
+            asked=0.0 if begun.guid else begun.asked,
+        )
         job.begun = self.journal.note(fresh)
         return False
 
@@ -247,7 +256,9 @@ class Uploader:
         size = _shot(job).size
         if job.guid:
             return not _is_blank(self._record(job))
-        return self.sizes[size] > 1 or (not self.wishes.again and bool(self._of(job).of_size(size)))
+        if self.sizes[size] > 1:
+            return True
+        return not self.wishes.again and bool(patiently(lambda: self._of(job).of_size(size), self.stop))
 
     def _of(self, job: Job) -> Present:
         key = tuple(sorted(job.authz))
@@ -275,7 +286,7 @@ class Uploader:
             job.begun = self.journal.note(begun, guid=first.guid, state="done")
             job.settle("already there", f"the same content as {first.file.path}", first.hash)
             return True
-        found = self._of(job).find(shot.size, begun.hashes)
+        found = patiently(lambda: self._of(job).find(shot.size, begun.hashes), self.stop)
         if found is None:
             return False
         job.begun = self.journal.note(begun, guid=found["did"])
@@ -321,7 +332,7 @@ class Uploader:
 
     def _record(self, job: Job) -> dict[str, Any] | None:
         try:
-            return self.indexd.get(job.guid)
+            return patiently(lambda: self.indexd.get(job.guid), self.stop)
         except NotFound as error:
             if error.facts.get("absent"):
                 raise
@@ -336,18 +347,16 @@ class Uploader:
             naming = self._naming.setdefault(begun.name, threading.Lock())
         # one at a time of a name: where an answer is lost, its record is found by the name
         with naming:
-            # a call that was killed may have made a record that it did not live to hear of
-            guid = self._made_unheard(job, begun.since) if job.again else ""
-            url = self._url(job, guid) if guid else self._started(job)
-            job.begun = self.journal.note(begun, guid=url.guid)
+            url = self._unheard(job) or self._started(job)
+            job.begun = self.journal.note(begun, guid=url.guid, asked=0.0)
         job.made = True
         return url
 
     def _started(self, job: Job) -> Presigned:
-        begun = _begun(job)
+        """Ask for a GUID, as often as it takes; that it was asked for is written down first."""
         left, pause = TRIES, PAUSE
         while True:
-            before = time.time()
+            begun = job.begun = self.journal.note(_begun(job), asked=_begun(job).asked or time.time())
             try:
                 return self.fence.start_upload(
                     begun.name, authz=list(job.authz), bucket=self.wishes.bucket or None
@@ -359,23 +368,27 @@ class Uploader:
             left -= 1
             self.stop.wait(pause)
             pause *= 2
-            guid = self._made_unheard(job, before)
-            if guid:
-                return self._url(job, guid)
+            url = self._unheard(job)
+            if url is not None:
+                return url
 
-    def _url(self, job: Job, guid: str) -> Presigned:
-        return self.fence.upload_url(guid, file_name=_begun(job).name, bucket=self.wishes.bucket or None)
-
-    def _made_unheard(self, job: Job, since: float) -> str:
-        """Look for a record that was made while its answer was lost."""
+    def _unheard(self, job: Job) -> Presigned | None:
+        """Find the record that was made while its answer was lost, or while the program was killed."""
+        begun = _begun(job)
+        if not begun.asked:
+            return None
         facts: dict[str, Any] = {"authz": list(job.authz)} if job.authz else {"uploader": self.username}
-        found = []
-        for record in self.indexd.records(file_name=_begun(job).name, **facts):
-            fresh = _is_blank(record) and not record["urls"] and sorted(record["authz"]) == sorted(job.authz)
-            if fresh and _seconds(record["created_date"]) >= since - 300:
-                found.append(record["did"])
-        new = [guid for guid in found if not self.journal.holds(guid)]
-        return new[0] if len(new) == 1 else ""
+        listed = patiently(lambda: list(self.indexd.records(file_name=begun.name, **facts)), self.stop)
+        for record in listed:
+            ours = _is_blank(record) and not record["urls"] and sorted(record["authz"]) == sorted(job.authz)
+            fresh = _seconds(record["created_date"]) >= begun.asked - SKEW
+            if ours and fresh and not self.journal.holds(record["did"]):
+                return self._signed(record["did"], begun.name)
+        return None
+
+    def _signed(self, guid: str, name: str) -> Presigned:
+        bucket = self.wishes.bucket or None
+        return patiently(lambda: self.fence.upload_url(guid, file_name=name, bucket=bucket), self.stop)
 
     # -- its bytes -----------------------------------------------------------------------------------------
 
@@ -455,7 +468,7 @@ class Uploader:
         if not job.made or not begun.guid:
             return
         try:
-            self.fence.delete_file(begun.guid)
+            patiently(lambda: self.fence.delete_file(begun.guid), self.stop)
         except NotFound:
             pass
         except Gen3Error as error:

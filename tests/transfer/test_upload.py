@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pytest
 
 import gen3nb
 from gen3nb import errors
-from gen3nb.transfer import outgoing, parts, upload_journal, uploader
+from gen3nb.transfer import outgoing, parts, patience, upload_journal, uploader
 
 AUTHZ = "/programs/DEMO/projects/alpha"
 MIB = 1 << 20
@@ -48,6 +49,7 @@ def home(practice, tmp_path, monkeypatch) -> Iterator[Path]:
     """A journal for each test, short pauses, and no fault that stays."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(parts, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(uploader, "PAUSE", 0.01)
     yield tmp_path
     practice.sandbox.faults.clear()
@@ -553,3 +555,16 @@ def test_pickled(submitter, tmp_path):
     assert again.to_frame().equals(report.to_frame())
     assert again.records().equals(report.records())
     assert json.loads(again.records().to_json(orient="records"))[0]["file_size"] == 10
+
+
+def test_killed_before_the_answer_was_written_down(submitter, practice, tmp_path):
+    """A record was made, and nobody knew of it then: the next call takes that record."""
+    path, before = made(tmp_path, f"{uuid.uuid4()}.bin", 100), count(practice)
+    practice.sandbox.faults.add("504-after-commit", path="/user/data/upload", times=1)
+    practice.sandbox.faults.add("500", path="/index/index/", method="GET", after=1)
+    (outcome,) = send(submitter, path)
+    practice.sandbox.faults.clear()
+    assert (outcome.status, count(practice)) == ("failed", before + 1)
+    (outcome,) = send(submitter, path)
+    assert (outcome.status, count(practice)) == ("uploaded", before + 1)
+    is_there(submitter, outcome.guid, path)
