@@ -127,6 +127,10 @@ class Commons(ReadingVerbs, WritingVerbs, MakingVerbs):
 
         return (reopen, (self.endpoint, self.profile))
 
+    def __dask_tokenize__(self) -> tuple[str, ...]:
+        """Give what names this commons for Dask: tasks that read by it are the same tasks."""
+        return ("gen3nb.Commons", self.endpoint, self.profile or "", self.auth.username)
+
     def close(self) -> None:
         """Close the connections; a practice commons ends."""
         if self.closed:

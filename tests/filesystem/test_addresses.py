@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.dataset import dataset
 
 import gen3nb
 from gen3nb import errors
@@ -71,6 +73,30 @@ def test_dask_reads_many_by_one_pattern(upload, host, submitter):
     options = {"commons": submitter, "listings_expiry_time": 0}
     found = dd.read_csv(f"gen3://{host}/{PROJECT}/parts/part-*.csv", storage_options=options)
     assert found["n"].sum().compute(scheduler="threads") == 3
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Dask's own use of pandas
+def test_folders_of_parquet_files_are_data_sets(upload, fs, host, submitter):
+    dd = pytest.importorskip("dask.dataframe")
+    for number in range(3):
+        buffer = io.BytesIO()
+        pq.write_table(pa.table({"n": [number] * 10}), buffer)
+        upload(buffer.getvalue(), f"set/part-{number}.parquet")
+    assert dataset(f"{PROJECT}/set", filesystem=fs, format="parquet").count_rows() == 30
+    options = {"commons": submitter, "listings_expiry_time": 0}
+    address = f"gen3://{host}/{PROJECT}/set"
+    assert pd.read_parquet(address, storage_options=options)["n"].sum() == 30
+    found = dd.read_parquet(f"{address}/*.parquet", storage_options=options)
+    assert found["n"].sum().compute(scheduler="threads") == 30
+
+
+def test_a_file_in_an_archive(upload, submitter):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("inner.txt", "inside")
+    guid = upload(buffer.getvalue(), "a.zip")
+    with fsspec.open(f"zip://inner.txt::gen3://{guid}", gen3={"commons": submitter}) as file:
+        assert file.read() == b"inside"
 
 
 def test_dask_on_other_processes(upload, practice, monkeypatch, tmp_path):
