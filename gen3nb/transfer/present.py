@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Present", "agree"]
 
+SPELLED = {"sha": "sha1"}  # a kind as the index spells it in questions
 PAGE = 1024
 SINGLY = 50  # so many questions for a size cost about as much as a page of the list
 
@@ -36,7 +37,7 @@ class Present:
     """The records of one authz, found by size and hash. Threads may share it.
 
     For many files all of these records are listed once, if they are not very many more than the files;
-    else the index is asked for each size.
+    else the index is asked for each file.
 
     Parameters
     ----------
@@ -54,49 +55,67 @@ class Present:
         self.username = username
         self._count = count
         self._lock = threading.Lock()
-        self._listed: dict[int, list[dict[str, Any]]] | None = None
-        self._asked: dict[int, list[dict[str, Any]]] = {}
         self._tried = False
+        self._listed: dict[tuple[int, str, str], dict[str, Any]] | None = None
+        self._sizes: dict[int, bool] = {}
 
-    def of_size(self, size: int) -> list[dict[str, Any]]:
-        """Give the records of so many bytes."""
+    def has_size(self, size: int) -> bool:
+        """Say whether there is a record of so many bytes."""
         with self._lock:
             if not self._tried:
                 self._tried = True
                 self._list()
-            if self._listed is not None:
-                return self._listed.get(size, [])
-            if size in self._asked:
-                return self._asked[size]
-        found = list(self._records(size=size))
+            if self._listed is not None or size in self._sizes:
+                return self._sizes.get(size, False)
+        found = next(self._records(size=size), None) is not None
         with self._lock:
-            return self._asked.setdefault(size, found)
+            return self._sizes.setdefault(size, found)
 
     def find(self, size: int, hashes: Mapping[str, str]) -> dict[str, Any] | None:
         """Give a record of this content, rather one that has a place; ``None`` where there is none."""
-        same = [one for one in self.of_size(size) if agree(one["hashes"], hashes)]
+        if not self.has_size(size):
+            return None
+        same = [one for one in self._alike(size, known_hashes(hashes)) if agree(one["hashes"], hashes)]
         return max(same, key=lambda one: bool(one["urls"])) if same else None
+
+    def _alike(self, size: int, hashes: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """Give the records that have one of these hashes."""
+        for kind, value in hashes.items():
+            if self._listed is None:
+                yield from self._records(size=size, hashes={SPELLED.get(kind, kind): value})
+            elif (size, kind, value) in self._listed:
+                yield self._listed[size, kind, value]
 
     def _list(self) -> None:
         """List all, unless that takes longer than to ask for each."""
         pages = self._count // SINGLY
         if not pages:
             return
-        listed: dict[int, list[dict[str, Any]]] = {}
+        listed: dict[tuple[int, str, str], dict[str, Any]] = {}
+        sizes: dict[int, bool] = {}
         seen = 0
-        for one in self._records(limit=pages * PAGE):
+        for one in self._all(limit=pages * PAGE):
             seen += 1
-            if one["size"] is not None:
-                kept = {name: one[name] for name in ("did", "size", "hashes", "urls")}
-                listed.setdefault(one["size"], []).append(kept)
+            if one["size"] is None or not self._is_theirs(one):
+                continue
+            sizes[one["size"]] = True
+            kept = {name: one[name] for name in ("did", "size", "hashes", "urls")}
+            for kind, value in known_hashes(one["hashes"]).items():
+                key = (one["size"], kind, value)
+                if key not in listed or not listed[key]["urls"]:
+                    listed[key] = kept
         if seen < pages * PAGE:
-            self._listed = listed
+            self._listed, self._sizes = listed, sizes
 
     def _records(self, **facts: Any) -> Iterator[dict[str, Any]]:
+        return (one for one in self._all(**facts) if self._is_theirs(one))
+
+    def _is_theirs(self, record: Mapping[str, Any]) -> bool:
+        return sorted(record["authz"]) == self.authz
+
+    def _all(self, **facts: Any) -> Iterator[dict[str, Any]]:
         if self.authz:
-            found = self.indexd.records(authz=self.authz, **facts)
-        elif self.username:
-            found = self.indexd.records(uploader=self.username, **facts)
-        else:
-            return iter(())
-        return (one for one in found if sorted(one["authz"]) == self.authz)
+            return self.indexd.records(authz=self.authz, **facts)
+        if self.username:
+            return self.indexd.records(uploader=self.username, **facts)
+        return iter(())

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gen3nb.client.fence_files import Presigned
@@ -248,7 +248,7 @@ class Uploader:
             if small:
                 blocks.append(block)
         shot.check()
-        job.begun = self.journal.note(begun, hashes=sums.hashes)
+        job.begun = replace(begun, hashes=sums.hashes)
         return b"".join(blocks) if small else None
 
     def _may_be_there(self, job: Job) -> bool:
@@ -258,7 +258,7 @@ class Uploader:
             return not _is_blank(self._record(job))
         if self.sizes[size] > 1:
             return True
-        return not self.wishes.again and bool(patiently(lambda: self._of(job).of_size(size), self.stop))
+        return not self.wishes.again and patiently(lambda: self._of(job).has_size(size), self.stop)
 
     def _of(self, job: Job) -> Present:
         key = tuple(sorted(job.authz))
@@ -434,8 +434,10 @@ class Uploader:
 
     def done(self, job: Job, *, known: bool) -> None:
         """Note that a file is in the commons, and whether the index knows of it."""
-        job.begun = self.journal.note(_begun(job), state="done" if known else "stored", upload="")
-        self.journal.forget_parts(job.begun)
+        begun = _begun(job)
+        job.begun = self.journal.note(begun, state="done" if known else "stored", upload="")
+        if begun.size > SMALLEST_PART:
+            self.journal.forget_parts(begun)
 
     def resend(self, job: Job) -> None:
         """Send a file once more to its GUID: the store has lost it."""

@@ -20,6 +20,7 @@ import pytest
 import gen3nb
 from gen3nb import errors
 from gen3nb.transfer import outgoing, parts, patience, upload_journal, uploader
+from gen3nb.transfer.present import Present
 
 AUTHZ = "/programs/DEMO/projects/alpha"
 MIB = 1 << 20
@@ -141,6 +142,23 @@ def test_many_files_are_looked_for_in_one_list(submitter, tmp_path, monkeypatch,
     assert report.counts == {"uploaded": 120}
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
     assert send(submitter, tmp_path / "many").counts == {"already there": 120}
+
+
+def test_many_files_of_one_size_are_compared_by_their_hashes(submitter, practice, monkeypatch):
+    """Not each with each: the list is looked up by hash."""
+    present = Present(submitter.indexd, ["/programs/P"], "", 10_000)
+    digests = [hashlib.md5(str(at).encode()).hexdigest() for at in range(5)]
+    for at, digest in enumerate(digests):
+        practice.indexd.create(size=3, hashes={"md5": digest}, authz=["/programs/P"], file_name=str(at))
+    assert present.has_size(3)
+    assert not present.has_size(4)
+    monkeypatch.setattr(submitter.indexd, "records", None)  # nothing more is asked
+    compared = []
+    monkeypatch.setattr("gen3nb.transfer.present.agree", lambda *two: compared.append(two) or "md5")
+    found = present.find(3, {"md5": digests[4], "sha256": "0" * 64})
+    assert found is not None
+    assert found["hashes"] == {"md5": digests[4]}
+    assert len(compared) == 1
 
 
 def test_one_content_in_one_call_has_one_guid(submitter, tmp_path):
@@ -559,7 +577,7 @@ def test_pickled(submitter, tmp_path):
 
 def test_killed_before_the_answer_was_written_down(submitter, practice, tmp_path):
     """A record was made, and nobody knew of it then: the next call takes that record."""
-    path, before = made(tmp_path, f"{uuid.uuid4()}.bin", 100), count(practice)
+    path, before = made(tmp_path, f"{uuid.uuid4()}.bin", 12_347), count(practice)
     practice.sandbox.faults.add("504-after-commit", path="/user/data/upload", times=1)
     practice.sandbox.faults.add("500", path="/index/index/", method="GET", after=1)
     (outcome,) = send(submitter, path)
