@@ -44,6 +44,7 @@ class DrsFileSystem(Gen3FileSystem):
             "type": "file",
             "size": one.size,
             "guid": one.id,
+            "host": one.endpoint,
             "file_name": one.name,
             "hashes": dict(one.checksums),
             "created": None,

@@ -84,12 +84,14 @@ class Gen3FileSystem(Looking):
         one = self.info(path)
         if one["type"] != "file":
             raise IsADirectoryError(f"{path} is a folder")
-        with self._lock:
-            held = self._readers.get(path)
-            if held is not None:
-                self._readers.move_to_end(path)
-                return held
         commons = self._split(path)[1]
+        # of a name there may be another file later
+        key = repr((one.get("host") or commons.endpoint, one["guid"], one["size"]))
+        with self._lock:
+            held = self._readers.get(key)
+            if held is not None:
+                self._readers.move_to_end(key)
+                return held
         signer = self._signer(commons, one)
 
         def sign() -> Presigned:
@@ -102,7 +104,7 @@ class Gen3FileSystem(Looking):
 
         made = RangeReader(sign, self._storage, str(one["guid"]), one["size"])
         with self._lock:
-            self._readers[path] = made
+            self._readers[key] = made
             while len(self._readers) > READERS:
                 self._readers.popitem(last=False)
         return made

@@ -60,7 +60,7 @@ class Looking(AbstractFileSystem):  # type: ignore[misc] # fsspec has no types
         self._expires = float(listings_expiry_time)
         self._storage = Storage(verify=verify)
         self._lock = threading.Lock()
-        self._infos: OrderedDict[str, Info] = OrderedDict()
+        self._infos: OrderedDict[str, tuple[float, Info]] = OrderedDict()
         self._readers: OrderedDict[str, RangeReader] = OrderedDict()  # of files that were opened
         self._trees: dict[str, tuple[float, Listing]] = {}
 
@@ -124,13 +124,14 @@ class Looking(AbstractFileSystem):  # type: ignore[misc] # fsspec has no types
         """
         path = self._strip_protocol(path)
         with self._lock:
-            if path in self._infos:
-                return dict(self._infos[path])
+            at, known = self._infos.get(path, (0.0, None))
+        if known is not None and monotonic() - at <= self._expires:
+            return dict(known)
         prefix, commons, rest = self._split(path)
         found = self._found(prefix, commons, rest.strip("/"))
-        if found["type"] == "file":
+        if found["type"] == "file" and found["size"] is not None:
             with self._lock:
-                self._infos[path] = found
+                self._infos[path] = (monotonic(), found)
                 while len(self._infos) > INFOS:
                     self._infos.popitem(last=False)
         return dict(found)

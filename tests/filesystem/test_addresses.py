@@ -182,6 +182,16 @@ def test_lists_are_believed_for_a_while(upload, fs):
     assert len(fs.ls(PROJECT, refresh=True)) == 2
 
 
+def test_a_name_is_the_file_that_has_it_now(upload, submitter):
+    fs = Gen3FileSystem(commons=submitter, listings_expiry_time=0)
+    first = upload(b"first", "now.txt")
+    assert fs.cat_file(f"{PROJECT}/now.txt") == b"first"
+    submitter.indexd.update(first, {"file_name": "before.txt"})
+    upload(b"second", "now.txt")
+    assert fs.cat_file(f"{PROJECT}/now.txt") == b"second"
+    assert fs.cat_file(f"{PROJECT}/before.txt") == b"first"
+
+
 def test_only_what_one_may_read_is_listed(upload, practice):
     guid = upload(b"x")
     with practice.sandbox.as_user("reader") as reader:
