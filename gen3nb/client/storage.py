@@ -139,6 +139,8 @@ class Storage:
         self.verify = verify
         self.proxies = dict(proxies or {})
         self._pools: dict[str | None, urllib3.PoolManager] = {}
+        #: Connections to an origin (scheme, host and port as in the URL) that no proxy is on the way to.
+        self._direct: dict[tuple[str, str], urllib3.HTTPConnectionPool] = {}
         self._process = os.getpid()
         self._lock = threading.Lock()
 
@@ -154,6 +156,7 @@ class Storage:
             for pool in self._pools.values():
                 pool.clear()
             self._pools.clear()
+            self._direct.clear()
 
     def get(self, url: str, *, first: int = 0, last: int | None = None) -> Body:
         """Begin to read an object.
@@ -265,19 +268,24 @@ class Storage:
 
     def _pool(self, url: str) -> tuple[urllib3.PoolManager | urllib3.HTTPConnectionPool, str]:
         """Give the connections to an origin, and what to ask for there."""
+        parts = urlsplit(url)
+        target = f"{parts.path or '/'}?{parts.query}"
+        known = self._direct.get(parts[:2])
+        if known is not None and self._process == os.getpid():
+            return known, target
         where = origin(url)
         proxy = self._proxy(url)
         with self._lock:
             if self._process != os.getpid():  # a fork shares no connection
-                self._pools, self._process = {}, os.getpid()
+                self._pools, self._direct, self._process = {}, {}, os.getpid()
             if proxy not in self._pools:
                 self._pools[proxy] = self._made(proxy)
             manager = self._pools[proxy]
         if proxy is not None:
             return manager, str(url)
         scheme, host, port = where
-        parts = urlsplit(url)
-        return manager.connection_from_host(host, port, scheme), f"{parts.path or '/'}?{parts.query}"
+        self._direct[parts[:2]] = pool = manager.connection_from_host(host, port, scheme)
+        return pool, target
 
     def _proxy(self, url: str) -> str | None:
         if is_loopback(origin(url)[1]):

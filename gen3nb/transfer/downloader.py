@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from itertools import islice
-from pathlib import Path
 
 from gen3nb.client.fence_files import Presigned
 from gen3nb.client.storage import Storage
@@ -70,7 +70,7 @@ class Downloader(Ranges):
         self.plan, self.maker, self.fence, self.protocol = plan, maker, fence, protocol
         self._parallel = parallel
         self._exhausted = False
-        self._folders: set[Path] = set()
+        self._folders: set[str] = set()
 
     def run(self) -> None:
         """Do all of it."""
@@ -118,13 +118,13 @@ class Downloader(Ranges):
 
     def _job(self, file: Planned, *, there: bool = False) -> Job:
         """Make the job to fetch a file, or to read one that is there."""
-        path = self.plan.folder / file.name
-        part = path if there else self.plan.folder / part_name(file.name, file.guid, self.maker.shard)
+        folder = str(self.plan.folder)
+        part = file.name if there else part_name(file.name, file.guid, self.maker.shard)
         return Job(
             guid=file.guid,
             url="",
-            path=str(path),
-            part=str(part),
+            path=os.path.join(folder, file.name),
+            part=os.path.join(folder, part),
             size=file.size,
             kind=file.kind,
             value=file.value,
@@ -172,7 +172,7 @@ class Downloader(Ranges):
         job = self._job(file)
         coming = Coming(file, job, url)
         try:
-            self._make_folder(Path(job.path).parent)
+            self._make_folder(os.path.dirname(job.path))
             if file.size is None or file.size <= LARGE:
                 self.submit(coming, job, fetching.fetch, self._fetched)
                 return
@@ -186,9 +186,9 @@ class Downloader(Ranges):
         if coming.large.whole:
             self.complete(coming)
 
-    def _make_folder(self, folder: Path) -> None:
+    def _make_folder(self, folder: str) -> None:
         if folder not in self._folders:
-            folder.mkdir(parents=True, exist_ok=True)
+            os.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
 
     # --- taking in ------------------------------------------------------------------------------------

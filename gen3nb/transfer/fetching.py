@@ -104,6 +104,10 @@ class Result:
     etag: str = ""
 
 
+# How a part file is opened: a link in its place is not followed, and line ends stay as they are.
+_KEPT = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_ANEW = _KEPT | os.O_CREAT | os.O_TRUNC
+
 #: Called with how many bytes came.
 Told = Callable[[int], None]
 
@@ -133,15 +137,18 @@ def fetch(
                 return Result(FAILED, _lies(job.size, body.size))
             total = hasher(job.kind) if job.kind else None
             count = 0
-            with open(job.part, "wb", buffering=0, opener=_opened) as file:
+            file = os.open(job.part, _ANEW, 0o666)
+            try:
                 for block in body.blocks(BLOCK):
                     if stop is not None and stop.is_set():
                         return Result(STOPPED)
-                    count += _written(file.fileno(), block)
+                    count += _written(file, block)
                     if total is not None:
                         total.update(block)
                     if told is not None:
                         told(len(block))
+            finally:
+                os.close(file)
         found = total.hexdigest() if total is not None else ""
         if job.size is not None and count != job.size:
             return Result(FAILED, _lies(job.size, count), count)
@@ -201,7 +208,7 @@ def fetch_range(
 
     def _copied(body: Body) -> Result | None:
         nonlocal at
-        file = os.open(job.part, os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0))
+        file = os.open(job.part, _KEPT)
         try:
             os.lseek(file, at, os.SEEK_SET)
             for block in body.blocks(BLOCK):
@@ -285,11 +292,6 @@ def _lies(size: int, found: int) -> str:
     return (
         f"its size is {size:,} bytes in the file index, and {found:,} in the storage; nothing of it was kept"
     )
-
-
-def _opened(path: str, flags: int) -> int:
-    """Open a part file anew; a link in its place is not followed."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _written(file: int, block: bytes) -> int:

@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,13 @@ class Plan:
         """Take files in."""
         held = list(files)
         self._base.execute("begin")
-        self._base.executemany("insert into file values (?, ?, ?, ?, ?, ?, ?, ?)", map(astuple, held))
+        self._base.executemany(
+            "insert into file values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (one.position, one.guid, one.name, one.size, one.kind, one.value, one.state, one.why)
+                for one in held
+            ],
+        )
         self._base.execute("commit")
         for one in held:
             self.counts[one.state] += 1

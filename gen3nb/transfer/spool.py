@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 __all__ = ["Outcome", "Spool"]
 
@@ -81,7 +81,10 @@ class Spool:
             self._put(list(outcomes))
 
     def _put(self, outcomes: list[tuple[int, Outcome]]) -> None:
-        rows = [(position, *astuple(one)) for position, one in outcomes]
+        rows = [
+            (position, one.guid, one.name, one.bytes, one.seconds, one.hash, one.status, one.why)
+            for position, one in outcomes
+        ]
         self._base.execute("begin")
         self._base.executemany("insert into outcome values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._base.execute("commit")
