@@ -7,6 +7,7 @@ and hashes are written there by whoever uploaded them, if they may.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from gen3nb.client.storage import Storage
 from gen3nb.errors import AuthError, Conflict, Gen3Error, NotFound
+from gen3nb.transfer.patience import patiently
 from gen3nb.transfer.present import agree
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ class Waiting:
         When, by ``time.monotonic()``.
     resent : bool
         Whether it was sent a second time because nothing was there.
+    doubtful : bool
+        Whether somebody has to see that the bytes are there, whatever the index says: its record may have
+        been filled from here.
     """
 
     guid: str
@@ -54,6 +59,7 @@ class Waiting:
     agreed: bool
     sent: float
     resent: bool = False
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +92,13 @@ class Confirmer:
     storage : Storage
     wait : float
         Seconds that the commons has for each file.
+    stop : threading.Event
     """
 
-    def __init__(self, indexd: Indexd, fence: Fence, storage: Storage, wait: float) -> None:
+    def __init__(
+        self, indexd: Indexd, fence: Fence, storage: Storage, wait: float, stop: threading.Event
+    ) -> None:
+        self.stop = stop
         self.indexd = indexd
         self.fence = fence
         self.storage = storage
@@ -146,7 +156,7 @@ class Confirmer:
                 return Verdict(one.guid, "wrong", why=_differing(record, one))
             kind = kind or ("md5" if one.agreed else "")
             if record["urls"]:
-                return self._there(one, kind) if one.resent else Verdict(one.guid, "right", kind)
+                return self._there(one, kind) if one.doubtful else Verdict(one.guid, "right", kind)
         if last:
             return Verdict(one.guid, "blank", why="the commons has not looked at it yet")
         if time.monotonic() - one.sent < self.wait:
@@ -185,18 +195,25 @@ class Confirmer:
     def _there(self, one: Waiting, kind: str) -> Verdict:
         """See that the store has so many bytes."""
         try:
-            url = self.fence.download_url(one.guid)
-            span = {"first": 0, "last": 0} if one.size else {}
-            with self.storage.get(url.url, **span) as body:
-                size = body.size
+            size = patiently(lambda: self._size(one), self.stop)
         except NotFound:
             return Verdict(one.guid, "lost", why="the store does not have its bytes")
-        except Gen3Error as error:  # to upload is not always to read
+        except AuthError as error:  # to upload is not always to read
             logger.debug("the bytes of %s could not be looked at: %s", one.guid, error)
             return Verdict(one.guid, "right", kind)
+        except Gen3Error as error:
+            return Verdict(
+                one.guid, "blank", kind, f"that the store has its bytes could not be seen: {error}"
+            )
         if size is not None and size != one.size:
             return Verdict(one.guid, "wrong", why=f"the store has {size:,} bytes of its {one.size:,}")
         return Verdict(one.guid, "right", kind)
+
+    def _size(self, one: Waiting) -> int | None:
+        url = self.fence.download_url(one.guid)
+        span = {"first": 0, "last": 0} if one.size else {}
+        with self.storage.get(url.url, **span) as body:
+            return body.size
 
     def _place(self, one: Waiting) -> str:
         url = self.fence.upload_url(one.guid, file_name=one.name).url

@@ -197,7 +197,7 @@ def upload(
             Counter(size for size in sizes if size >= 0),
             run.stop,
         )
-        run.confirmer = Confirmer(connection.indexd, connection.fence, sender.storage, wait)
+        run.confirmer = Confirmer(connection.indexd, connection.fence, sender.storage, wait, run.stop)
         if log is not None:
             log.begin(found.files, resources, bucket=wishes.bucket, multipart=bool(multipart))
         try:

@@ -114,7 +114,9 @@ class Job:
         if begun is None or shot is None:
             raise TransferError(f"{self.file.path} was not sent")
         agreed = self.sent is not None and self.sent.agreed
-        return Waiting(begun.guid, begun.name, shot.size, begun.hashes, agreed, time.monotonic(), self.resent)
+        doubtful = self.resent or (self.from_journal and begun.state == "stored")
+        now = time.monotonic()
+        return Waiting(begun.guid, begun.name, shot.size, begun.hashes, agreed, now, self.resent, doubtful)
 
 
 class Uploader:

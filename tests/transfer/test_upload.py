@@ -332,6 +332,20 @@ def test_lost_where_nobody_looks(submitter, practice, tmp_path):
     assert records(submitter, file_name=lost.name) == []
 
 
+def test_lost_and_nobody_can_look(submitter, practice, tmp_path):
+    """What could not be seen to be there is looked at by the next call, whatever its record says by then."""
+    practice.sandbox.settings(indexing=False)
+    practice.sandbox.faults.add("storage-lost-part", times=1)
+    practice.sandbox.faults.add("storage-503", method="GET", retry_after=0)
+    path = made(tmp_path, "a.bin", 103)
+    (outcome,) = send(submitter, path, wait=0.2)
+    assert "could not be seen" in outcome.why
+    practice.sandbox.faults.clear()
+    (outcome,) = send(submitter, path, wait=0.2)
+    assert outcome.status == "uploaded"
+    is_there(submitter, outcome.guid, path)
+
+
 # --- files that are not what they should be ---------------------------------------------------------------
 
 
