@@ -230,14 +230,14 @@ class Drs:
             return Presigned(one.id, Secret(method.url or ""), monotonic() + LIFETIME)
         path = f"{OBJECTS}/{_part(one.id)}/access/{quote(method.access_id, safe='')}"
         needs = Needs(f"download {one.id}", "its authz", ("read-storage",))
-        elsewhere = at is not self.transport
+        elsewhere = at.auth is None  # nobody is signed in there
         try:
             answer = at.json("GET", path, service="fence", needs=None if elsewhere else needs)
         except (AuthError, PermissionDenied) as error:
             if not elsewhere:
                 raise
             raise AuthError(
-                f"{one.id} lies in another commons, {at.endpoint}, which gives it only to those who are "
+                f"{one.id} lies in a commons, {at.endpoint}, which gives it only to those who are "
                 f"signed in there: connect to it with gen3nb.connect({at.endpoint!r}), and ask that one",
                 endpoint=at.endpoint,
                 status=error.facts.get("status"),

@@ -25,6 +25,7 @@ from gen3nb.filesystem import Gen3FileSystem
 
 Upload = Callable[..., str]
 PROJECT = "programs/DEMO/projects/alpha"
+AUTHZ = f"/{PROJECT}"
 CSV = b"case,age\nc1,3\nc2,4\n"
 
 
@@ -402,6 +403,26 @@ def test_drs_addresses(upload, practice, submitter, host):
     assert [fs.cat_file(name) for name in fs.ls(bundle, detail=False)] == [CSV, b"other"]
     with pytest.raises(FileNotFoundError):
         fs.info(f"{host}/nope")
+
+
+def test_an_open_object_of_another_host_needs_no_account(upload, submitter, practice, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    guid = upload(CSV, "a.csv")
+    practice.indexd.update(guid, {"authz": ["/open"]})
+    closed = upload(CSV, "b.csv")
+    host = practice.endpoint.partition("://")[2]
+    code = (
+        "import sys, pandas as pd\nprint(pd.read_csv(sys.argv[1])['age'].sum())\npd.read_csv(sys.argv[2])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, f"drs://{host}/{guid}", f"drs://{host}/{closed}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.strip() == "7", done.stderr
+    assert "connect to it with gen3nb.connect" in done.stderr, done.stderr
+    practice.indexd.update(guid, {"authz": [AUTHZ]})
 
 
 def test_pyarrow_sees_a_file_system(upload, fs):
