@@ -268,9 +268,8 @@ class Storage:
 
     def _pool(self, url: str) -> tuple[urllib3.PoolManager | urllib3.HTTPConnectionPool, str]:
         """Give the connections to an origin, and what to ask for there."""
-        parts = urlsplit(url)
-        target = f"{parts.path or '/'}?{parts.query}"
-        known = self._direct.get(parts[:2])
+        place, target = _parted(url)
+        known = self._direct.get(place)
         if known is not None and self._process == os.getpid():
             return known, target
         where = origin(url)
@@ -282,9 +281,9 @@ class Storage:
                 self._pools[proxy] = self._made(proxy)
             manager = self._pools[proxy]
         if proxy is not None:
-            return manager, str(url)
+            return manager, Secret(url)
         scheme, host, port = where
-        self._direct[parts[:2]] = pool = manager.connection_from_host(host, port, scheme)
+        self._direct[place] = pool = manager.connection_from_host(host, port, scheme)
         return pool, target
 
     def _proxy(self, url: str) -> str | None:
@@ -331,6 +330,12 @@ class _Source:
         """Go back to the first byte."""
         self._file.seek(self._start)
         self._left = self._length
+
+
+def _parted(url: str) -> tuple[tuple[str, str], str]:
+    """Give scheme and host with port of a URL, and the rest, which is secret."""
+    parts = urlsplit(url)
+    return (parts.scheme, parts.netloc), Secret(f"{parts.path or '/'}?{parts.query}")
 
 
 def _again(timeout: tuple[float, float], verify: bool | str, proxies: Mapping[str, str]) -> Storage:
