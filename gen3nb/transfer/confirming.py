@@ -50,6 +50,8 @@ class Waiting:
     doubtful : bool
         Whether somebody has to see that the bytes are there, whatever the index says: its record may have
         been filled from here.
+    authz : tuple of str
+        That its record has to have; empty where nobody asked for any.
     """
 
     guid: str
@@ -60,6 +62,7 @@ class Waiting:
     sent: float
     resent: bool = False
     doubtful: bool = False
+    authz: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +72,16 @@ class Verdict:
     Attributes
     ----------
     guid : str
-    status : {"right", "wrong", "gone", "lost", "blank"}
-        As it was sent; another content; no record; a record without bytes; nothing yet.
+    status : {"right", "wrong", "gone", "lost", "blank", "closed"}
+        As it was sent; another content; no record; a record without bytes; nothing yet; as it was sent, but
+        nobody else may read it.
     hash : str
         The kind that was compared.
     why : str
     """
 
     guid: str
-    status: Literal["right", "wrong", "gone", "lost", "blank"]
+    status: Literal["right", "wrong", "gone", "lost", "blank", "closed"]
     hash: str = ""
     why: str = ""
 
@@ -155,6 +159,8 @@ class Confirmer:
             if record["size"] != one.size or kind is None:
                 return Verdict(one.guid, "wrong", why=_differing(record, one))
             kind = kind or ("md5" if one.agreed else "")
+            if record["urls"] and one.authz and not record["authz"]:
+                return self._closed(one, record, kind)
             if record["urls"]:
                 return self._there(one, kind) if one.doubtful else Verdict(one.guid, "right", kind)
         if last:
@@ -191,6 +197,15 @@ class Confirmer:
             why = f"{late}: its size and hashes were written there, but not its place, which is not known"
             return Verdict(one.guid, "blank", kind, why)
         return self._there(one, kind)
+
+    def _closed(self, one: Waiting, record: Mapping[str, Any], kind: str) -> Verdict:
+        """Write the authz into a record that has none: some commons do not take it with an upload."""
+        try:
+            self.indexd.update(one.guid, {"authz": list(one.authz)}, record["rev"])
+        except Gen3Error as error:
+            why = f"it is there, but its record has no authz, and it could not be written there: {error}"
+            return Verdict(one.guid, "closed", kind, why)
+        return Verdict(one.guid, "right", kind)
 
     def _there(self, one: Waiting, kind: str) -> Verdict:
         """See that the store has so many bytes."""

@@ -216,6 +216,9 @@ class Run:
                 uploader.sender.moved(job.begun.size if job.begun is not None else 0)
             done = "already there" if job.from_journal else "uploaded"
             self._settle(job, done, verdict.why, verdict.hash)
+        elif status == "closed":  # the same call again tries only this
+            uploader.done(job, known=False)
+            self._settle(job, "failed", verdict.why, verdict.hash)
         else:
             if not job.from_journal:
                 uploader.take_back(job)

@@ -115,8 +115,10 @@ class Job:
             raise TransferError(f"{self.file.path} was not sent")
         agreed = self.sent is not None and self.sent.agreed
         doubtful = self.resent or (self.from_journal and begun.state == "stored")
-        now = time.monotonic()
-        return Waiting(begun.guid, begun.name, shot.size, begun.hashes, agreed, now, self.resent, doubtful)
+        now, authz = time.monotonic(), () if self.file.guid else self.authz
+        return Waiting(
+            begun.guid, begun.name, shot.size, begun.hashes, agreed, now, self.resent, doubtful, authz
+        )
 
 
 class Uploader:
@@ -423,7 +425,7 @@ class Uploader:
         shot = _shot(job)
         try:
             return self.sender.in_parts(_begun(job), shot)
-        except (NoParts, PermissionDenied) as error:
+        except (NoParts, PermissionDenied, NotFound) as error:
             self._no_parts = str(error)
             other = error.facts.get("other")
             if other:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,9 @@ import pytest
 
 import gen3nb
 from gen3nb import errors
+from gen3nb.client.fence_files import FileRoutes
 from gen3nb.transfer import outgoing, parts, patience, upload_journal, uploader
+from gen3nb.transfer.confirming import place_of
 from gen3nb.transfer.present import Present
 
 AUTHZ = "/programs/DEMO/projects/alpha"
@@ -344,6 +347,60 @@ def test_lost_and_nobody_can_look(submitter, practice, tmp_path):
     (outcome,) = send(submitter, path, wait=0.2)
     assert outcome.status == "uploaded"
     is_there(submitter, outcome.guid, path)
+
+
+def test_a_commons_that_takes_no_authz_with_an_upload(submitter, practice, tmp_path, monkeypatch):
+    real = FileRoutes.start_upload
+    monkeypatch.setattr(
+        FileRoutes, "start_upload", lambda self, name, authz=(), **more: real(self, name, **more)
+    )
+    path = made(tmp_path, "a.bin", 104)
+    (outcome,) = send(practice, path)
+    assert outcome.status == "uploaded"
+    assert practice.indexd.get(outcome.guid)["authz"] == [AUTHZ]
+    path.write_bytes(os.urandom(105))
+    (outcome,) = send(submitter, path)
+    assert outcome.status == "failed"
+    assert "its record has no authz, and it could not be written there" in outcome.why
+    practice.indexd.update(outcome.guid, {"authz": [AUTHZ]})
+    (again,) = send(submitter, path)
+    assert (again.status, again.guid) == ("already there", outcome.guid)
+
+
+def test_a_commons_without_parts(submitter, practice, tmp_path):
+    practice.sandbox.faults.add("404", path="/user/data/multipart/init")
+    path = made(tmp_path, "big.bin", 6 * MIB)
+    (outcome,) = send(submitter, path, multipart=True)
+    assert outcome.status == "uploaded"
+    is_there(submitter, outcome.guid, path)
+
+
+def test_no_part_is_held_in_memory(submitter, tmp_path):
+    path = made(tmp_path, "big.bin", 0)
+    with path.open("wb") as file:
+        for _ in range(70):
+            file.write(os.urandom(MIB))
+    tracemalloc.start()
+    (outcome,) = send(submitter, path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert outcome.status == "uploaded"
+    assert submitter.indexd.get(outcome.guid)["size"] == 70 * MIB
+    assert peak < 40 * MIB  # 5 parts of 16 MiB, by 8 threads with a block each
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("https://s3.amazonaws.com/data/g/n%20a.bin?X-Amz-Date=1", "s3://data/g/n a.bin"),
+        ("https://data.s3.eu-west-1.amazonaws.com/g/n%20a.bin?X-Amz-Date=1", "s3://data/g/n a.bin"),
+        ("https://storage.googleapis.com/gdata/g/n%20a.bin?X-Goog-Date=1", "gs://gdata/g/n a.bin"),
+        ("https://other.s3.amazonaws.com/g/n%20a.bin", ""),
+        ("https://data.s3.amazonaws.com/prefix/g/n%20a.bin", ""),
+    ],
+)
+def test_the_place_that_a_url_leads_to(url, place):
+    assert place_of(url, "g/n a.bin", {"data": "s3", "gdata": "gs"}) == place
 
 
 # --- files that are not what they should be ---------------------------------------------------------------
