@@ -177,6 +177,8 @@ def upload(
         showing(progress, total, f"Uploading to {connection.endpoint}", unit="B") as meter,
     ):
         run = Run(found, wishes, stop or threading.Event(), log, by_path(metadata))
+        if not resources and not all(one.guid for one in found.files):
+            run.notes.append("Without authz only you can read these files, until a record describes them.")
         run.annotations = Annotations(connection.indexd, connection.metadata)
         sender = Sender(
             connection.fence,

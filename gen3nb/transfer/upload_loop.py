@@ -179,7 +179,7 @@ class Run:
         self._settle(job, "failed", why)
         if isinstance(error, FileChanged) or job.file.guid:
             return
-        if _is_for_all(error):
+        if _is_for_all(error) and job.authz == self.wishes.authz:
             self.fatal = self.fatal or error
             self.stop.set()
 

@@ -230,7 +230,9 @@ def test_who_may_not(practice, tmp_path):
 
 def test_without_authz_only_the_uploader_reads(submitter, practice, tmp_path):
     path = made(tmp_path, "a.bin", 11)
-    (outcome,) = send(submitter, path, authz=None)
+    report = send(submitter, path, authz=None)
+    (outcome,) = report
+    assert "only you can read" in report.notes[0]
     record = submitter.indexd.get(outcome.guid)
     assert (record["authz"], record["uploader"]) == ([], submitter.auth.username)
     (again,) = send(submitter, made(tmp_path, "b.bin", path.read_bytes()), authz=None)
@@ -657,3 +659,12 @@ def test_killed_before_the_answer_was_written_down(submitter, practice, tmp_path
     (outcome,) = send(submitter, path)
     assert (outcome.status, count(practice)) == ("uploaded", before + 1)
     is_there(submitter, outcome.guid, path)
+
+
+def test_one_authz_that_is_refused_stops_no_other(practice, tmp_path):
+    paths = [made(tmp_path / "d", f"{at}.bin", 30 + at) for at in range(3)]
+    told = {str(paths[0]): {"authz": ["/programs/OTHER"]}}
+    with practice.sandbox.as_user("narrow") as narrow:
+        report = send(narrow, tmp_path / "d", metadata=told, parallel=1)
+    assert [one.status for one in report] == ["failed", "uploaded", "uploaded"]
+    assert "on /programs/OTHER" in next(iter(report)).why
