@@ -27,10 +27,11 @@ from gen3nb.transfer.parts import Sender
 from gen3nb.transfer.report import bytes_of
 from gen3nb.transfer.sources import Given, LocalFiles, find_files
 from gen3nb.transfer.spool import Spool
+from gen3nb.transfer.upload_job import Wishes
 from gen3nb.transfer.upload_journal import UploadJournal
 from gen3nb.transfer.upload_loop import Run, UploadLog
 from gen3nb.transfer.upload_report import Facts, UploadReport
-from gen3nb.transfer.uploader import Uploader, Wishes
+from gen3nb.transfer.uploader import Uploader
 
 if TYPE_CHECKING:
     from gen3nb.client.fence import Fence
@@ -198,6 +199,7 @@ def upload(
             connection.auth.username or "",
             Counter(size for size in sizes if size >= 0),
             run.stop,
+            run.facts,
         )
         run.confirmer = Confirmer(connection.indexd, connection.fence, sender.storage, wait, run.stop)
         if log is not None:

@@ -17,8 +17,9 @@ from gen3nb.transfer.outgoing import FileChanged, Stopped
 from gen3nb.transfer.patience import patiently
 from gen3nb.transfer.sources import SIDECAR, LocalFile, LocalFiles
 from gen3nb.transfer.spool import Outcome, Spool
+from gen3nb.transfer.upload_job import Job, Wishes
 from gen3nb.transfer.upload_report import Facts, UploadReport
-from gen3nb.transfer.uploader import Job, Uploader, Wishes
+from gen3nb.transfer.uploader import Uploader
 
 __all__ = ["Run", "UploadLog"]
 
@@ -255,7 +256,16 @@ class Run:
         self.spool.put([(job.at, outcome)])
         if job.begun is not None and status in ("uploaded", "already there"):
             size = job.begun.size
-            self.facts.add(job.at, job.guid, job.file.name, size, job.begun.hashes, job.file.rows)
+            self.facts.add(
+                job.at,
+                job.guid,
+                job.file.name,
+                size,
+                job.begun.hashes,
+                job.file.rows,
+                path=job.file.path,
+                authz=job.authz,
+            )
         if self.log is not None:
             self.log.settle(job.file, outcome)
         for other in self.uploader.over(job):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,20 +25,40 @@ class Facts:
 
     def __init__(self) -> None:
         self._base = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        self._base.execute("create table fact (at integer primary key, guid, name, size, md5, sha256, rows)")
+        self._lock = threading.Lock()
+        self._base.execute(
+            "create table fact (at integer primary key, guid, name, size, md5, sha256, rows, path, authz)"
+        )
+        self._base.execute("create index by_hash on fact (sha256)")
 
     def add(
-        self, at: int, guid: str, name: str, size: int, hashes: Mapping[str, str], rows: Sequence[int]
+        self,
+        at: int,
+        guid: str,
+        name: str,
+        size: int,
+        hashes: Mapping[str, str],
+        rows: Sequence[int],
+        *,
+        path: str = "",
+        authz: Sequence[str] = (),
     ) -> None:
         """Take one in."""
-        values = (at, guid, name, size, hashes.get("md5"), hashes.get("sha256"), json.dumps(list(rows)))
-        self._base.execute("insert or replace into fact values (?, ?, ?, ?, ?, ?, ?)", values)
+        md5, sha256 = hashes.get("md5"), hashes.get("sha256")
+        values = (at, guid, name, size, md5, sha256, json.dumps(list(rows)), path, json.dumps(sorted(authz)))
+        with self._lock:
+            self._base.execute("insert or replace into fact values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def find(self, size: int, sha256: str, authz: Sequence[str]) -> tuple[str, str] | None:
+        """Give GUID and path of a file of this content and authz, if there is one."""
+        sql = "select guid, path from fact where sha256 = ? and size = ? and authz = ? limit 1"
+        with self._lock:
+            return self._base.execute(sql, (sha256, size, json.dumps(sorted(authz)))).fetchone()  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         """Give (guid, name, size, md5, sha256, rows) in order."""
-        for *facts, rows in self._base.execute(
-            "select guid, name, size, md5, sha256, rows from fact order by at"
-        ):
+        sql = "select guid, name, size, md5, sha256, rows from fact order by at"
+        for *facts, rows in self._base.execute(sql):
             yield (*facts, json.loads(rows))
 
 

@@ -8,14 +8,12 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gen3nb.client.fence_files import Presigned
 from gen3nb.errors import Gen3Error, NotFound, PermissionDenied, TransferError
-from gen3nb.transfer.confirming import Waiting
 from gen3nb.transfer.outgoing import (
-    LARGEST,
     LARGEST_WHOLE,
     SMALLEST_PART,
     FileChanged,
@@ -27,14 +25,25 @@ from gen3nb.transfer.parts import NoParts, Sender, Sent
 from gen3nb.transfer.patience import is_passing, patiently
 from gen3nb.transfer.present import Present, agree
 from gen3nb.transfer.report import bytes_of
-from gen3nb.transfer.sources import LocalFile, state_of
+from gen3nb.transfer.sources import state_of
+from gen3nb.transfer.upload_job import (
+    Job,
+    Wishes,
+    begun_of,
+    described,
+    is_blank,
+    seconds_of,
+    shot_of,
+    too_large,
+)
 from gen3nb.transfer.upload_journal import Begun, UploadJournal
+from gen3nb.transfer.upload_report import Facts
 
 if TYPE_CHECKING:
     from gen3nb.client.fence import Fence
     from gen3nb.client.indexd import Indexd
 
-__all__ = ["Job", "Uploader", "Wishes"]
+__all__ = ["Uploader"]
 
 logger = logging.getLogger("gen3nb")
 
@@ -43,82 +52,6 @@ IN_PARTS = 64 << 20  # bytes from which a file goes in parts
 TRIES = 4  # to get a GUID
 PAUSE = 1.0  # seconds before the second try
 SKEW = 120.0  # seconds that the commons' clock may be behind
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """How files are to be uploaded.
-
-    Attributes
-    ----------
-    authz : tuple of str
-    bucket : str
-        Empty: the commons' own choice.
-    multipart : bool or None
-        In parts from 5 MiB on; never; or from 64 MiB on.
-    again : bool
-        Upload also what is there already, under another GUID.
-    """
-
-    authz: tuple[str, ...] = ()
-    bucket: str = ""
-    multipart: bool | None = None
-    again: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """A file that is worked on.
-
-    Attributes
-    ----------
-    at : int
-        Its place in the order.
-    file : LocalFile
-    authz : tuple of str
-        Of this file.
-    status, why, hash : str
-        What became of it, once that is known.
-    """
-
-    at: int
-    file: LocalFile
-    authz: tuple[str, ...]
-    begun: Begun | None = None
-    shot: Snapshot | None = None
-    sent: Sent | None = None
-    made: bool = False  # whether its record was made for it, so that it goes where the file is refused
-    from_journal: bool = False
-    resent: bool = False
-    follows: bool = False  # another file of the same content is on its way
-    over: bool = False
-    started: float = field(default_factory=time.monotonic)
-    status: str = ""
-    why: str = ""
-    hash: str = ""
-    moved: int = 0
-    followers: list[Job] = field(default_factory=list)
-
-    @property
-    def guid(self) -> str:
-        """Empty as long as it has none."""
-        return self.begun.guid if self.begun is not None else self.file.guid
-
-    def settle(self, status: str, why: str = "", hash_: str = "") -> None:
-        """Say what became of it."""
-        self.status, self.why, self.hash = status, why, hash_ or self.hash
-
-    def waiting(self) -> Waiting:
-        """Give what the index has to know of it."""
-        begun, shot = self.begun, self.shot
-        if begun is None or shot is None:
-            raise TransferError(f"{self.file.path} was not sent")
-        agreed = self.sent is not None and self.sent.agreed
-        doubtful = self.resent or (self.from_journal and begun.state == "stored")
-        now, authz = time.monotonic(), () if self.file.guid else self.authz
-        return Waiting(
-            begun.guid, begun.name, shot.size, begun.hashes, agreed, now, self.resent, doubtful, authz
-        )
 
 
 class Uploader:
@@ -135,6 +68,8 @@ class Uploader:
     sizes : Counter of int
         How many of the files have a size: those of one size may be the same.
     stop : threading.Event
+    facts : Facts
+        What is there already of this call.
     """
 
     def __init__(
@@ -147,7 +82,9 @@ class Uploader:
         username: str,
         sizes: Counter[int],
         stop: threading.Event,
+        facts: Facts,
     ) -> None:
+        self.facts = facts
         self.fence = fence
         self.indexd = indexd
         self.journal = journal
@@ -157,7 +94,7 @@ class Uploader:
         self.sizes = sizes
         self.stop = stop
         self._present: dict[tuple[str, ...], Present] = {}
-        self._first: dict[tuple[Any, ...], Job] = {}
+        self._first: dict[tuple[int, str, tuple[str, ...]], Job] = {}
         self._lock = threading.Lock()
         self._naming: dict[str, threading.Lock] = {}
         self._no_parts = ""  # why this commons takes none
@@ -176,7 +113,7 @@ class Uploader:
             It failed.
         """
         status, why = state_of(job.file.path)
-        why = job.file.why or why or (_too_large(status.st_size) if status is not None else "")
+        why = job.file.why or why or (too_large(status.st_size) if status is not None else "")
         if why or status is None:
             job.settle("failed", why)
             return job
@@ -196,7 +133,7 @@ class Uploader:
 
     def _claim(self, job: Job) -> bool:
         """Take the file for this call; say whether that went."""
-        shot, file = _shot(job), job.file
+        shot, file = shot_of(job), job.file
         target = json.dumps([sorted(job.authz), self.wishes.bucket, file.guid, self.wishes.again])
         fresh = Begun(file.path, target, shot.size, shot.modified, file.name, file.guid, self.wishes.bucket)
         found = self.journal.claim(fresh)
@@ -211,7 +148,7 @@ class Uploader:
 
     def _is_known(self, job: Job) -> bool:
         """Say whether the journal has it as sent; the index is looked at then."""
-        begun, shot = _begun(job), _shot(job)
+        begun, shot = begun_of(job), shot_of(job)
         if begun.is_of(shot.size, shot.modified):
             job.from_journal = begun.state != "begun"
             return job.from_journal
@@ -233,7 +170,7 @@ class Uploader:
 
     def forgotten(self, job: Job) -> None:
         """Begin anew a file that the journal had as sent, and that the index does not have."""
-        begun = _begun(job)
+        begun = begun_of(job)
         self.journal.forget_parts(begun)
         job.begun = self.journal.note(
             begun, guid=job.file.guid, state="begun", upload="", part_size=0, hashes={}
@@ -242,7 +179,7 @@ class Uploader:
 
     def _read(self, job: Job) -> bytes | None:
         """Read and hash a file before it is sent, if it is small or may be there already."""
-        begun, shot = _begun(job), _shot(job)
+        begun, shot = begun_of(job), shot_of(job)
         small = shot.size <= SMALL and not begun.upload and not self._in_parts(job)
         if not (small or self._may_be_there(job)):
             return None
@@ -257,9 +194,9 @@ class Uploader:
 
     def _may_be_there(self, job: Job) -> bool:
         """Say whether the commons, or another file of this call, may have the same content."""
-        size = _shot(job).size
+        size = shot_of(job).size
         if job.guid:
-            return not _is_blank(self._record(job))
+            return not is_blank(self._record(job))
         if self.sizes[size] > 1:
             return True
         return not self.wishes.again and patiently(lambda: self._of(job).has_size(size), self.stop)
@@ -274,21 +211,23 @@ class Uploader:
 
     def _is_there(self, job: Job) -> bool:
         """Settle a file whose content has a GUID already; say whether it is so."""
-        begun, shot = _begun(job), _shot(job)
+        begun, shot = begun_of(job), shot_of(job)
         if begun.guid:
             return self._record_has_it(job)
         if self.wishes.again or not begun.hashes:
             return False
-        key = (shot.size, begun.hashes["sha256"], tuple(sorted(job.authz)))
+        job.key = (shot.size, begun.hashes["sha256"], tuple(sorted(job.authz)))
         with self._lock:
-            first = self._first.setdefault(key, job)
-            if first is not job and not first.over:
+            there = self.facts.find(*job.key)
+            first = self._first.setdefault(job.key, job) if there is None else job
+            if first is not job:
                 first.followers.append(job)
                 job.follows = True
                 return True
-        if first is not job and first.status != "failed":
-            job.begun = self.journal.note(begun, guid=first.guid, state="done")
-            job.settle("already there", f"the same content as {first.file.path}", first.hash)
+        if there is not None:
+            job.begun = self.journal.note(begun, guid=there[0], state="done")
+            job.settle("already there", f"the same content as {there[1]}", "sha256")
+            self.sender.moved(shot.size)
             return True
         found = patiently(lambda: self._of(job).find(shot.size, begun.hashes), self.stop)
         if found is None:
@@ -303,7 +242,7 @@ class Uploader:
 
     def _record_has_it(self, job: Job) -> bool:
         """See whether the record that the file belongs to is still to be filled."""
-        begun, shot = _begun(job), _shot(job)
+        begun, shot = begun_of(job), shot_of(job)
         record = self._record(job)
         if record is None and job.file.guid:
             raise NotFound(
@@ -313,7 +252,7 @@ class Uploader:
             job.begun = self.journal.note(begun, guid="", upload="", part_size=0)
             self.journal.forget_parts(begun)
             return self._is_there(job)
-        if _is_blank(record):
+        if is_blank(record):
             job.made = not job.file.guid
             return False
         kind = agree(record["hashes"], begun.hashes) if begun.hashes else None
@@ -326,7 +265,7 @@ class Uploader:
             return True
         if job.file.guid:
             raise TransferError(
-                f"the record {job.file.guid} is of another file: {_describes(record)}; this one has "
+                f"the record {job.file.guid} is of another file: {described(record)}; this one has "
                 f"{shot.size:,} bytes. A new version of a file gets a GUID of its own"
             )
         # what was sent before it changed came in after all
@@ -346,7 +285,7 @@ class Uploader:
 
     def _start(self, job: Job) -> Presigned:
         """Get a GUID, which the journal knows before any byte goes."""
-        begun = _begun(job)
+        begun = begun_of(job)
         with self._lock:
             naming = self._naming.setdefault(begun.name, threading.Lock())
         # one at a time of a name: where an answer is lost, its record is found by the name
@@ -360,7 +299,7 @@ class Uploader:
         """Ask for a GUID, as often as it takes; that it was asked for is written down first."""
         left, pause = TRIES, PAUSE
         while True:
-            begun = job.begun = self.journal.note(_begun(job), asked=_begun(job).asked or time.time())
+            begun = job.begun = self.journal.note(begun_of(job), asked=begun_of(job).asked or time.time())
             try:
                 return self.fence.start_upload(
                     begun.name, authz=list(job.authz), bucket=self.wishes.bucket or None
@@ -378,14 +317,14 @@ class Uploader:
 
     def _unheard(self, job: Job) -> Presigned | None:
         """Find the record that was made while its answer was lost, or while the program was killed."""
-        begun = _begun(job)
+        begun = begun_of(job)
         if not begun.asked:
             return None
         facts: dict[str, Any] = {"authz": list(job.authz)} if job.authz else {"uploader": self.username}
         listed = patiently(lambda: list(self.indexd.records(file_name=begun.name, **facts)), self.stop)
         for record in listed:
-            ours = _is_blank(record) and not record["urls"] and sorted(record["authz"]) == sorted(job.authz)
-            fresh = _seconds(record["created_date"]) >= begun.asked - SKEW
+            ours = is_blank(record) and not record["urls"] and sorted(record["authz"]) == sorted(job.authz)
+            fresh = seconds_of(record["created_date"]) >= begun.asked - SKEW
             if ours and fresh and not self.journal.holds(record["did"]):
                 return self._signed(record["did"], begun.name)
         return None
@@ -397,13 +336,13 @@ class Uploader:
     # -- its bytes -----------------------------------------------------------------------------------------
 
     def _in_parts(self, job: Job) -> bool:
-        size = _shot(job).size
+        size = shot_of(job).size
         if self.wishes.multipart is False or (self._no_parts and size <= LARGEST_WHOLE):
             return False
         return size > (SMALLEST_PART if self.wishes.multipart else IN_PARTS) or size > LARGEST_WHOLE
 
     def _send(self, job: Job, url: Presigned | None, content: bytes | None) -> None:
-        shot = _shot(job)
+        shot = shot_of(job)
         try:
             if self._in_parts(job):
                 job.sent = self._sent_in_parts(job)
@@ -413,18 +352,18 @@ class Uploader:
                         f"it has {bytes_of(shot.size)}, and above {bytes_of(LARGEST_WHOLE)} a file goes "
                         f"in parts only{f': {self._no_parts}' if self._no_parts else ''}"
                     )
-                job.sent = self.sender.whole(_begun(job), shot, url, content)
+                job.sent = self.sender.whole(begun_of(job), shot, url, content)
             shot.check()
         except FileChanged:
             self.take_back(job)
             raise
         job.moved = shot.size
-        job.begun = self.journal.note(_begun(job), state="stored", hashes=job.sent.hashes)
+        job.begun = self.journal.note(begun_of(job), state="stored", hashes=job.sent.hashes)
 
     def _sent_in_parts(self, job: Job) -> Sent:
-        shot = _shot(job)
+        shot = shot_of(job)
         try:
-            return self.sender.in_parts(_begun(job), shot)
+            return self.sender.in_parts(begun_of(job), shot)
         except (NoParts, PermissionDenied, NotFound) as error:
             self._no_parts = str(error)
             other = error.facts.get("other")
@@ -434,18 +373,18 @@ class Uploader:
             if shot.size > LARGEST_WHOLE:
                 raise
             logger.debug("%s goes by one request: %s", shot.path, error)
-        return self.sender.whole(_begun(job), shot, None)
+        return self.sender.whole(begun_of(job), shot, None)
 
     def done(self, job: Job, *, known: bool) -> None:
         """Note that a file is in the commons, and whether the index knows of it."""
-        begun = _begun(job)
+        begun = begun_of(job)
         job.begun = self.journal.note(begun, state="done" if known else "stored", upload="")
         if begun.size > SMALLEST_PART:
             self.journal.forget_parts(begun)
 
     def resend(self, job: Job) -> None:
         """Send a file once more to its GUID: the store has lost it."""
-        begun = _begun(job)
+        begun = begun_of(job)
         self.journal.forget_parts(begun)
         job.begun = self.journal.note(begun, state="begun", upload="", part_size=0)
         job.from_journal = False
@@ -456,21 +395,20 @@ class Uploader:
         They are settled with it; if it failed, they are to be worked on anew.
         """
         with self._lock:
-            job.over = True
             waited, job.followers = job.followers, []
-            if job.status == "failed":
-                self._first = {key: one for key, one in self._first.items() if one is not job}
+            if job.key is not None and self._first.get(job.key) is job:
+                del self._first[job.key]
         for one in waited:
             one.follows = False
             if job.status not in ("failed", "not started"):
-                one.begun = self.journal.note(_begun(one), guid=job.guid, state="done")
+                one.begun = self.journal.note(begun_of(one), guid=job.guid, state="done")
                 one.settle("already there", f"the same content as {job.file.path}", job.hash)
-                self.sender.moved(_shot(one).size)
+                self.sender.moved(shot_of(one).size)
         return waited
 
     def take_back(self, job: Job) -> None:
         """Delete the record that was made for a file which is refused; say so where that does not go."""
-        begun = _begun(job)
+        begun = begun_of(job)
         if not job.made or not begun.guid:
             return
         try:
@@ -485,40 +423,3 @@ class Uploader:
             return
         self.journal.forget(begun)
         job.begun = None
-
-
-def _shot(job: Job) -> Snapshot:
-    if job.shot is None:
-        raise TransferError(f"{job.file.path} was not looked at")
-    return job.shot
-
-
-def _begun(job: Job) -> Begun:
-    if job.begun is None:
-        raise TransferError(f"{job.file.path} was not begun")
-    return job.begun
-
-
-def _is_blank(record: dict[str, Any] | None) -> bool:
-    return record is None or record["size"] is None or not record["hashes"]
-
-
-def _describes(record: dict[str, Any]) -> str:
-    return f"{record['file_name'] or 'a file'} of {record['size']:,} bytes"
-
-
-def _too_large(size: int) -> str:
-    if size <= LARGEST:
-        return ""
-    return f"it has {bytes_of(size)}, and an object store takes no more than {bytes_of(LARGEST)}"
-
-
-def _seconds(date: Any) -> float:
-    """Read a date of the index, which names no zone and means UTC."""
-    from datetime import UTC, datetime
-
-    try:
-        read = datetime.fromisoformat(str(date))
-    except ValueError:
-        return 0.0
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()

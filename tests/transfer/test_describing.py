@@ -53,7 +53,7 @@ def test_upload_register_and_submit_in_one_call(commons, project, tmp_path):
     records = commons.read(NODE, project=project, progress=False).sort_values("submitter_id")
     assert records["object_id"].tolist() == report.to_frame()["guid"].tolist()
     assert records["file_size"].tolist() == [100, 101, 102]
-    assert records["md5sum"][0] == hashlib.md5(Path(frame["path"][0]).read_bytes()).hexdigest()
+    assert records["md5sum"].iloc[0] == hashlib.md5(Path(frame["path"][0]).read_bytes()).hexdigest()
     # the dictionary wants a parent, and files without one belong to a collection
     assert len(commons.read("core_metadata_collection", project=project, progress=False)) == 1
     again = commons.files.upload(frame, project=project, node=NODE, progress=False)
