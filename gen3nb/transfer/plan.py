@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -91,6 +92,7 @@ class Plan:
         )
         self._base.execute("create table name (key primary key, guid) without rowid")
         self._base.execute("create table guid (guid primary key) without rowid")
+        self._base.execute("begin")  # and never ended: nobody else reads it, and it goes with this object
 
     def __len__(self) -> int:
         return sum(self.counts.values())
@@ -122,7 +124,6 @@ class Plan:
     def add(self, files: Iterable[Planned]) -> None:
         """Take files in."""
         held = list(files)
-        self._base.execute("begin")
         self._base.executemany(
             "insert into file values (?, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -130,7 +131,6 @@ class Plan:
                 for one in held
             ],
         )
-        self._base.execute("commit")
         for one in held:
             self.counts[one.state] += 1
             if one.state == WANTED:
@@ -228,6 +228,8 @@ class Maker:
         self.plan, self.journal = plan, journal
         self.form, self.rename, self.overwrite, self.by_size = form, rename, overwrite, by_size
         self.protocol, self.shard = protocol, shard
+        self._home = plan.folder.resolve()
+        self._places: dict[str, str] = {}
 
     def decided(
         self, entries: list[Entry], records: Mapping[str, Mapping[str, Any]], start: int
@@ -290,8 +292,8 @@ class Maker:
 
     def _compared(self, file: Planned, note: Done | None) -> Planned | None:
         """Say what a file is beside what has its name; ``None`` if that is another file."""
-        path = self.plan.folder / file.name
-        if why := _outside(path, self.plan.folder):
+        path = os.path.join(self.plan.folder, file.name)
+        if why := self._leads_out(os.path.dirname(path)):
             return replace(file, state=REFUSED, why=why)
         try:
             found = os.stat(path)
@@ -299,7 +301,7 @@ class Maker:
             return self._partly(file)
         except OSError as error:
             return replace(file, state=REFUSED, why=f"{path} cannot be looked at: {error.strerror}")
-        if path.is_dir():
+        if stat.S_ISDIR(found.st_mode):
             return replace(file, state=REFUSED, why=f"{path} is a folder")
         if note is not None and note == Done(
             file.name, file.guid, found.st_size, found.st_mtime_ns, file.kind, file.value
@@ -332,10 +334,20 @@ class Maker:
             if found is not None:
                 return found
 
+    def _leads_out(self, folder: str) -> str:
+        """Say why a folder is outside that of the download: by a link that somebody put there."""
+        if folder not in self._places:
+            if len(self._places) > STEP:
+                self._places.clear()
+            within = Path(folder).resolve().is_relative_to(self._home)
+            why = f"{folder} is a link that leads out of {self.plan.folder}"
+            self._places[folder] = "" if within else why
+        return self._places[folder]
+
     def _partly(self, file: Planned) -> Planned:
-        part = self.plan.folder / part_name(file.name, file.guid, self.shard)
+        part = os.path.join(self.plan.folder, part_name(file.name, file.guid, self.shard))
         with suppress(OSError):
-            self.plan.coming += min(part.stat().st_size, file.size or 0)
+            self.plan.coming += min(os.stat(part).st_size, file.size or 0)
         return file
 
 
@@ -356,13 +368,6 @@ def _nowhere(urls: Sequence[str], protocol: str | None) -> str:
     known = sorted({url.partition("://")[0] for url in urls})
     if protocol is not None and protocol not in known:
         return f"none of its places is reached by {protocol}; there is: {', '.join(known)}"
-    return ""
-
-
-def _outside(path: Path, folder: Path) -> str:
-    """Say why a path would leave the folder, by a link that somebody put there."""
-    if not path.parent.resolve().is_relative_to(folder.resolve()):
-        return f"{path.parent} is a link that leads out of {folder}"
     return ""
 
 

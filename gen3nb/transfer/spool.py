@@ -60,6 +60,7 @@ class Spool:
             "create table outcome "
             "(position integer primary key, guid, name, bytes, seconds, hash, status, why)"
         )
+        self._base.execute("begin")  # and never ended: nobody else reads it
         self._next = 0
         self.add_all(outcomes)
 
@@ -85,9 +86,7 @@ class Spool:
             (position, one.guid, one.name, one.bytes, one.seconds, one.hash, one.status, one.why)
             for position, one in outcomes
         ]
-        self._base.execute("begin")
         self._base.executemany("insert into outcome values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        self._base.execute("commit")
         for position, one in outcomes:
             self._next = max(self._next, position + 1)
             self.counts[one.status] += 1

@@ -1,0 +1,97 @@
+"""Many files and many workers: memory that does not grow with the manifest, and a real Dask cluster."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+import requests
+
+import gen3nb
+
+AUTHZ = "/programs/DEMO/projects/alpha"
+
+# In a process of its own, so that its memory is its own. The index is a stub: a million records in a practice
+# commons would be a test of that. Names, sizes and hashes are made from the GUID.
+PLAN = """
+import hashlib, resource, sys
+from pathlib import Path
+from gen3nb.transfer import download as room
+from gen3nb.transfer.journal import Done, opened
+from gen3nb.transfer.manifest import Manifest
+from gen3nb.transfer.entries import Entry
+
+class Index:
+    def bulk(self, guids):
+        return {
+            guid: {"did": guid, "file_name": f"{guid[:3]}/{guid}", "size": 0, "urls": ["s3://b/" + guid],
+                   "hashes": {"md5": hashlib.md5(guid.encode()).hexdigest()}}
+            for guid in guids
+        }
+
+class Connection:
+    endpoint, indexd, fence = "https://commons.test", Index(), None
+
+def entries(count):
+    return Manifest(lambda: (Entry(f"{n:09d}") for n in range(count)), "many")
+
+def peak():
+    with open("/proc/self/status") as text:
+        return next(int(line.split()[1]) for line in text if line.startswith("VmHWM"))
+
+folder, count = Path(sys.argv[1]), int(sys.argv[2])
+room.download(entries(1000), folder, connection=Connection(), dry_run=True, progress=False)
+before = peak()
+report = room.download(entries(count), folder, connection=Connection(), dry_run=True, progress=False)
+for one in report:
+    pass
+assert report.counts == {"downloaded": count}, report
+print((peak() - before) // 1024)
+"""
+
+
+@pytest.fixture(scope="module")
+def commons() -> Iterable[gen3nb.Commons]:
+    with gen3nb.sandbox() as commons:
+        yield commons
+
+
+def grown(folder: Path, count: int) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", PLAN, str(folder), str(count)], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def test_the_memory_of_a_plan_does_not_grow_with_it(tmp_path):
+    # a list of this many entries alone would take more
+    assert grown(tmp_path, 100_000) < 30
+
+
+def test_a_dask_cluster_fetches_and_no_key_leaves_this_process(commons, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    contents = {f"{number}.bin": os.urandom(1000) for number in range(6)} | {"big.bin": os.urandom(70 << 20)}
+    guids = []
+    for name, content in contents.items():
+        made = commons.fence.start_upload(name, authz=[AUTHZ])
+        assert requests.put(str(made.url), data=content, timeout=60).ok
+        guids.append(made.guid)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None, host="127.0.0.1"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        report = commons.files.download(guids, tmp_path, executor=client.get_executor(), progress=False)
+        assert report.ok, report.failed
+        held = client.run(lambda: (os.getpid(), "gen3.auth" in sys.modules, "gen3nb.transfer" in sys.modules))
+    assert len(held) == 2
+    assert os.getpid() not in {pid for pid, _, _ in held.values()}
+    assert all(worked and not signs for _, signs, worked in held.values())
+    for name, content in contents.items():
+        assert (tmp_path / name).read_bytes() == content
