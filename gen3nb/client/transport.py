@@ -17,6 +17,7 @@ from gen3nb.client.failures import SERVICES, Needs, absent, changes, failure, re
 from gen3nb.client.lost import Lost
 from gen3nb.client.redaction import Secret, SecretBytes, redact
 from gen3nb.client.sending import REDIRECTS, Sender, astray
+from gen3nb.client.storage import Storage
 from gen3nb.client.words import is_html, words_of
 from gen3nb.errors import Gen3Error, NotConnected, ServiceError
 
@@ -88,6 +89,7 @@ class Transport:
             verify if isinstance(verify, bool) else os.fspath(verify),
             proxies,
         )
+        self._proxies = dict(proxies or {})
         self.retries = retries
         self.backoff = backoff
         self.closed = False
@@ -109,6 +111,11 @@ class Transport:
             retries=self.retries,
             backoff=self.backoff,
         )
+
+    def storage(self) -> Storage:
+        """Give a way to object stores, with the same time-outs, certificates and proxies."""
+        sender = self._sender
+        return Storage(timeout=sender.timeout, verify=sender.verify, proxies=self._proxies)
 
     def close(self) -> None:
         """Close all connections."""

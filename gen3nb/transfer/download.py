@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gen3nb.client.indexd import Indexd
-from gen3nb.client.storage import Storage
+from gen3nb.client.transport import Transport
 from gen3nb.errors import Gen3Error, TransferError
 from gen3nb.frames.interrupts import noted
 from gen3nb.frames.progress import Progress
@@ -39,6 +39,10 @@ class FilesConnection(Protocol):
     @property
     def endpoint(self) -> str:
         """The commons' address."""
+
+    @property
+    def transport(self) -> Transport:
+        """How the commons is reached, and object stores."""
 
     @property
     def indexd(self) -> Indexd:
@@ -177,7 +181,7 @@ def download(
                     maker,
                     spool,
                     connection.fence,
-                    Storage(),
+                    connection.transport.storage(),
                     parallel=parallel,
                     protocol=protocol,
                     executor=executor,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
-from gen3nb.client.storage import Storage
+from gen3nb.client.transport import Transport
 from gen3nb.errors import PermissionDenied, TransferError
 from gen3nb.frames.connection import Connection
 from gen3nb.frames.interrupts import noted
@@ -50,6 +50,10 @@ WAIT = 60.0
 
 class UploadConnection(Connection, Protocol):
     """An open commons, as far as uploading cares: ``gen3nb.Commons`` is one."""
+
+    @property
+    def transport(self) -> Transport:
+        """How the commons is reached, and object stores."""
 
     @property
     def indexd(self) -> Indexd:
@@ -183,7 +187,7 @@ def upload(
         run.annotations = Annotations(connection.indexd, connection.metadata)
         sender = Sender(
             connection.fence,
-            Storage(),
+            connection.transport.storage(),
             journal,
             parts,
             ahead=2 * parallel,

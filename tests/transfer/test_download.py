@@ -573,3 +573,19 @@ def test_a_job_does_not_show_its_url():
     job = fetching.Job("g", "https://s/x?X-Amz-Signature=abc", "a", "a.part")
     assert "Amz" not in repr(job)
     assert "Amz" not in repr([job])
+
+
+def test_the_commons_own_certificates_and_proxies_are_used(commons, tmp_path):
+    with gen3nb.connect(
+        commons.endpoint,
+        credentials=commons.sandbox.credentials("reader"),
+        verify="/no/such/ca.pem",
+        proxies={"https": "http://proxy.test:3128"},
+        timeout=(1.0, 2.0),
+    ) as other:
+        storage = other.transport.storage()
+    assert (storage.verify, storage.proxies["https"], storage.timeout) == (
+        "/no/such/ca.pem",
+        "http://proxy.test:3128",
+        (1.0, 2.0),
+    )
