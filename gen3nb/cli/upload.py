@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gen3nb.cli.download import show_transfer
-from gen3nb.cli.messages import said
+from gen3nb.cli.messages import is_terminal, said
 from gen3nb.cli.output import AsJson, failed, note, show
 from gen3nb.cli.progress import progress
 from gen3nb.cli.target import Credentials, Endpoint, Profile, connected
@@ -224,7 +225,7 @@ def _send(commons: Commons, files: Any, options: dict[str, Any], *, as_json: boo
     from gen3nb.transfer.upload_log import FileLog
 
     retries = options.pop("retries", 0)
-    log = _Told(FileLog(commons.profile or "gen3nb", retries=retries))
+    log = _Told(FileLog(commons.profile or "gen3nb", retries=retries), commons.endpoint)
     try:
         report = commons.files.upload(files, log=log, progress=progress(), **options)
     except TransferError as error:
@@ -241,11 +242,15 @@ def _send(commons: Commons, files: Any, options: dict[str, Any], *, as_json: boo
 class _Told:
     """The logs, and a line for each file as gen3-client writes it."""
 
-    def __init__(self, log: FileLog) -> None:
+    def __init__(self, log: FileLog, endpoint: str) -> None:
         self.log = log
+        self.endpoint = endpoint
 
     def begin(self, files: Any, authz: Any, **options: Any) -> None:
         self.log.begin(files, authz, **options)
+        if not is_terminal(sys.stderr):  # there the bar says it
+            where = ", ".join(authz) or "nobody but you"
+            note(f"Uploading {len(files):,} files for {where} at {self.endpoint}")
 
     def settle(self, file: LocalFile, outcome: Outcome) -> None:
         self.log.settle(file, outcome)

@@ -91,6 +91,7 @@ def test_a_folder_then_again_then_changed(run, home, commons, tmp_path):
     files = [made(tmp_path / "d", name) for name in ("a.bam", "x/b.bam", ".hidden", ".git/c")]
     done = run("upload", "--upload-path", "d", f"--authz={AUTHZ}")
     assert done.returncode == 0, done.stderr
+    assert f"Uploading 2 files for {AUTHZ} at {commons.endpoint}" in done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("Successfully uploaded file ")]
     guids = {line.split('"')[1]: line.split()[-1].rstrip(".") for line in lines}
     assert set(guids) == {str(files[0]), str(files[1])}
