@@ -16,6 +16,8 @@ from gen3nb.cli.target import Credentials, Endpoint, Profile, connected
 from gen3nb.errors import TransferError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gen3nb.transfer.plan import Plan
     from gen3nb.transfer.report import TransferReport
 
@@ -190,8 +192,11 @@ def _download(
         raise typer.Exit(1)
 
 
-def show_transfer(report: TransferReport, *, as_json: bool) -> None:
-    """Show what became of files: those that are not where they should be, and a sentence."""
+def show_transfer(report: TransferReport, *, as_json: bool, every: bool = False) -> None:
+    """Show what became of files: those that are not where they should be, and a sentence.
+
+    With ``every`` a program is told of each file, as it has to be of the GUIDs that are new.
+    """
     failed = report.failed
     if as_json:
         show_json(
@@ -202,8 +207,9 @@ def show_transfer(report: TransferReport, *, as_json: bool) -> None:
                 "counts": report.counts,
                 "bytes": report.bytes,
                 "seconds": round(report.seconds, 3),
-                "failed": failed.astype({"status": str}).to_dict("records"),
+                "failed": _told(failed),
                 "notes": report.notes,
+                **({"files": _told(report.to_frame())} if every else {}),
             }
         )
         return
@@ -213,3 +219,8 @@ def show_transfer(report: TransferReport, *, as_json: bool) -> None:
     if not report.dry_run:
         show(f"{done:,} files {report.verb}.")
     show(f"{str(report)[:1].upper()}{str(report)[1:]}.")
+
+
+def _told(frame: pd.DataFrame) -> Any:
+    """Give rows as JSON has them."""
+    return frame.astype({"status": str}).to_dict("records")

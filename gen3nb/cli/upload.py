@@ -266,7 +266,7 @@ class _Told:
 
 
 def _show(report: UploadReport, log: _Told, *, as_json: bool) -> None:
-    show_transfer(report, as_json=as_json)
+    show_transfer(report, as_json=as_json, every=True)
     if as_json:
         return
     counts = report.counts

@@ -106,9 +106,11 @@ def test_a_folder_then_again_then_changed(run, home, commons, tmp_path):
     assert log(home, "p_succeeded.json") == guids
     assert log(home, "p_succeeded_log.json") == guids
     assert not list((home / ".gen3" / "logs").glob("p_failed_log_*"))
-    again = run("upload", "--upload-path=d", f"--authz={AUTHZ}")
+    again = run("upload", "--upload-path=d", f"--authz={AUTHZ}", "--json")
     assert again.returncode == 0
-    assert "2 already there" in again.stdout
+    told = json.loads(again.stdout)
+    assert told["counts"] == {"already there": 2}
+    assert {one["name"]: one["guid"] for one in told["files"]} == guids
     files[0].write_bytes(b"changed")
     changed = run("upload", "--upload-path=d/*", f"--authz={AUTHZ}", "--batch=false", "--numparallel", "8")
     assert "1 uploaded, 1 already there" in changed.stdout
