@@ -25,6 +25,8 @@ __all__ = ["Downloader"]
 
 #: Files larger than this come in ranges.
 LARGE = 2 * RANGE
+#: Files smaller than this go several in one job, so many at most.
+SMALL, TOGETHER = 1 << 20, 8
 #: Jobs that are handed out, for each thread: one to do, one to wait, so that none is idle.
 HANDED_OUT = 2
 
@@ -71,6 +73,9 @@ class Downloader(Ranges):
         self._parallel = parallel
         self._exhausted = False
         self._folders: set[str] = set()
+        #: Small files that wait for company.
+        self._small: list[Coming] = []
+        self._begun = 0
 
     def run(self) -> None:
         """Do all of it."""
@@ -151,7 +156,9 @@ class Downloader(Ranges):
                 self.submit(coming, job, fetching.fetch_range, self.came)
                 return True
         if self._exhausted or len(self.large) >= self._parallel:
-            return False
+            return self._flush()
+        if self._small and not self.presigner.ready:
+            return self._flush()  # not to wait for the commons with work in hand
         try:
             given = self.presigner.next()
         except Gen3Error as error:
@@ -159,7 +166,7 @@ class Downloader(Ranges):
             return False
         if given is None:
             self._exhausted = True
-            return False
+            return self._flush()
         file, url = given
         if isinstance(url, Gen3Error):
             self.end(file, "failed", str(url))
@@ -173,6 +180,11 @@ class Downloader(Ranges):
         coming = Coming(file, job, url)
         try:
             self._make_folder(os.path.dirname(job.path))
+            if file.size is not None and file.size <= min(SMALL, LARGE):
+                self._small.append(coming)
+                if len(self._small) >= self._together():
+                    self._flush()
+                return
             if file.size is None or file.size <= LARGE:
                 self.submit(coming, job, fetching.fetch, self._fetched)
                 return
@@ -185,6 +197,19 @@ class Downloader(Ranges):
         self.large.append(coming)
         if coming.large.whole:
             self.complete(coming)
+
+    def _together(self) -> int:
+        """Say how many small files go in one job: several, as long as there are enough for all threads."""
+        self._begun += 1
+        left = self.plan.counts[WANTED] - self._begun
+        return max(1, min(TOGETHER, left // (4 * self._parallel)))
+
+    def _flush(self) -> bool:
+        """Hand out the small files in hand; say whether there were any."""
+        several, self._small = self._small, []
+        if several:
+            self.submit_together(several, self._fetched)
+        return bool(several)
 
     def _make_folder(self, folder: str) -> None:
         if folder not in self._folders:

@@ -20,7 +20,7 @@ from gen3nb.client.storage import Body, Storage
 from gen3nb.errors import Gen3Error, IntegrityError, RateLimited, Unavailable
 from gen3nb.transfer.hashing import hash_file, hasher
 
-__all__ = ["Job", "Result", "check", "fetch", "fetch_range", "finish", "refused_by_disk"]
+__all__ = ["Job", "Result", "check", "fetch", "fetch_range", "fetch_together", "finish", "refused_by_disk"]
 
 BLOCK = 1 << 20
 TRIES = 6
@@ -164,6 +164,13 @@ def fetch(
     if result.state != DONE:
         _removed(job.part)
     return replace(result, seconds=time.monotonic() - started)
+
+
+def fetch_together(
+    jobs: list[Job], storage: Storage, stop: threading.Event | None = None, told: Told | None = None
+) -> list[Result]:
+    """Fetch several small files, one after the other."""
+    return [fetch(job, storage, stop, told) for job in jobs]
 
 
 def fetch_range(

@@ -9,7 +9,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from gen3nb.client.fence_files import Presigned
 from gen3nb.client.storage import Storage
@@ -87,7 +87,7 @@ class Pooled:
         self._own = executor is None
         # threads can be stopped and can tell; what is elsewhere gets neither
         self.near = isinstance(self.pool, ThreadPoolExecutor)
-        self._results: SimpleQueue[tuple[Coming, Job, Settle, Future[Result]]] = SimpleQueue()
+        self._results: SimpleQueue[tuple[list[Coming], list[Job], Settle, Future[Any]]] = SimpleQueue()
         self.running = 0
         self._outcomes: list[tuple[int, Outcome]] = []
         self._done: list[Done] = []
@@ -114,21 +114,46 @@ class Pooled:
 
     def submit(self, coming: Coming, job: Job, function: Callable[..., Result], settle: Settle) -> None:
         """Hand a job to the pool."""
+        ready = self._signed(coming, job, settle)
+        if ready is not None:
+            self._hand([coming], [job], settle, function, ready)
+
+    def submit_together(self, several: list[Coming], settle: Settle) -> None:
+        """Hand several small files to the pool as one job: handing out costs as much as a small file."""
+        ready = [(coming, self._signed(coming, coming.job, settle)) for coming in several]
+        held = [(coming, job) for coming, job in ready if job is not None]
+        if held:
+            comings, jobs = [coming for coming, _ in held], [job for _, job in held]
+            self._hand(comings, [coming.job for coming in comings], settle, fetching.fetch_together, jobs)
+
+    def _signed(self, coming: Coming, job: Job, settle: Settle) -> Job | None:
+        """Give a job its URL; where there is none any more, settle it."""
         try:
             coming.url = self.presigner.fresh(coming.file, coming.url)
-            near = (self.stop, self.told) if self.near else ()
-            future = self.pool.submit(function, replace(job, url=str(coming.url.url)), self.storage, *near)
         except Gen3Error as error:
-            self.running += 1
-            self._results.put((coming, job, settle, settled(Result(fetching.FAILED, str(error)))))
-            return
-        except RuntimeError as error:  # the pool is broken or closed
-            self.running += 1
-            self.fatal = self.fatal or TransferError(f"the executor takes no more work ({error})")
-            self._results.put((coming, job, settle, settled(Result(fetching.STOPPED))))
-            return
+            self.add_result(coming, job, settle, settled(Result(fetching.FAILED, str(error))))
+            return None
+        return replace(job, url=str(coming.url.url))
+
+    def _hand(
+        self, comings: list[Coming], jobs: list[Job], settle: Settle, function: Callable[..., Any], work: Any
+    ) -> None:
+        near = (self.stop, self.told) if self.near else ()
         self.running += 1
-        future.add_done_callback(lambda done: self._results.put((coming, job, settle, done)))
+        try:
+            future = self.pool.submit(function, work, self.storage, *near)
+        except RuntimeError as error:  # the pool is broken or closed
+            self.fatal = self.fatal or TransferError(f"the executor takes no more work ({error})")
+            stopped: Future[Any] = Future()
+            stopped.set_result([Result(fetching.STOPPED)] * len(comings))
+            self._results.put((comings, jobs, settle, stopped))
+            return
+        future.add_done_callback(lambda done: self._results.put((comings, jobs, settle, done)))
+
+    def add_result(self, coming: Coming, job: Job, settle: Settle, future: Future[Result]) -> None:
+        """Take in a result when it is there."""
+        self.running += 1
+        future.add_done_callback(lambda done: self._results.put(([coming], [job], settle, done)))
 
     def told(self, count: int) -> None:
         """Pass on that bytes came; from any thread."""
@@ -138,20 +163,22 @@ class Pooled:
     def settle(self) -> None:
         """Take in one result."""
         try:
-            coming, job, settle, future = self._results.get(timeout=NOTED_AFTER)
+            comings, jobs, settle, future = self._results.get(timeout=NOTED_AFTER)
         except Empty:
             self._note()
             return
         self.running -= 1
         try:
-            result = future.result()
+            given = future.result()
         except Exception as error:  # the pool's own trouble: a worker that died, a job that was cancelled
-            result = Result(fetching.FAILED, f"the worker that fetched it was lost ({type(error).__name__})")
-        if not self.near:
-            self.told(result.bytes)
-        if result.state == fetching.FULL:
-            self.fatal = self.fatal or TransferError(result.why)
-        settle(coming, job, result)
+            given = Result(fetching.FAILED, f"the worker that fetched it was lost ({type(error).__name__})")
+        results = given if isinstance(given, list) else [given] * len(comings)
+        for coming, job, result in zip(comings, jobs, results, strict=True):
+            if not self.near:
+                self.told(result.bytes)
+            if result.state == fetching.FULL:
+                self.fatal = self.fatal or TransferError(result.why)
+            settle(coming, job, result)
         self._note()
 
     def renewed(self, coming: Coming) -> bool:

@@ -57,6 +57,11 @@ class Presigner:
         self._held: list[Signed] = []
         self._ask()
 
+    @property
+    def ready(self) -> bool:
+        """Whether the next file can be given without waiting for the commons."""
+        return bool(self._held) or self._coming is None or self._coming.done()
+
     def next(self) -> Signed | None:
         """Give the next file; ``None`` after the last.
 

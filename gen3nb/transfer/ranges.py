@@ -122,7 +122,6 @@ class Ranges(Pooled):
         assert large is not None  # noqa: S101
         coming.ending = "it is checked"  # no range of it is handed out
         large.running += 1
-        self.running += 1
         future: Future[Result]
         if follower is not None:
             follower.grown(large.size)
@@ -131,7 +130,7 @@ class Ranges(Pooled):
             future = self.pool.submit(fetching.check, coming.job)
         else:
             future = settled(Result(fetching.DONE))
-        future.add_done_callback(lambda done: self._results.put((coming, coming.job, self._verified, done)))
+        self.add_result(coming, coming.job, self._verified, future)
 
     def _verified(self, coming: Coming, job: Job, result: Result) -> None:
         """Settle a large file that was checked."""
