@@ -24,7 +24,7 @@ from gen3nb.transfer.spool import Outcome, Spool
 __all__ = ["Downloader"]
 
 #: Files larger than this come in ranges.
-LARGE = 2 * RANGE
+LARGE = RANGE
 #: Files smaller than this go several in one job, so many at most.
 SMALL, TOGETHER = 1 << 20, 8
 #: Jobs that are handed out, for each thread: one to do, one to wait, so that none is idle.

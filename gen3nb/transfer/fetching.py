@@ -22,7 +22,8 @@ from gen3nb.transfer.hashing import hash_file, hasher
 
 __all__ = ["Job", "Result", "check", "fetch", "fetch_range", "fetch_together", "finish", "refused_by_disk"]
 
-BLOCK = 1 << 20
+#: Bytes read at a time.
+BLOCK = 1 << 18
 TRIES = 6
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 

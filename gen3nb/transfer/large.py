@@ -15,8 +15,10 @@ from gen3nb.transfer.plan import Planned
 
 __all__ = ["RANGE", "Follower", "LargeFile"]
 
-#: Bytes asked for by one request.
-RANGE = 32 << 20
+#: Bytes asked for by one request: of smaller ranges, their starts would be felt.
+RANGE = 64 << 20
+#: Ranges of one file at a time: enough for what one connection to a store gives, times eight.
+SIDE_BY_SIDE = 8
 
 
 class LargeFile:
@@ -97,7 +99,7 @@ class LargeFile:
 
     def next(self) -> Job | None:
         """Give the next range to fetch; the first one alone, since it tells the ETag."""
-        if not self._left or (not self.job.etag and self.running):
+        if not self._left or self.running >= (SIDE_BY_SIDE if self.job.etag else 1):
             return None
         at = self._left.popleft()
         self.running += 1
