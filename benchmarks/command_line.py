@@ -14,11 +14,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import gen3nb
 
 TIMES = 15
+LATENCIES = (0, 0.1, 0.25, 0.5)
 
 
 def spent(words: list[str], environment: dict[str, str]) -> float:
@@ -27,6 +29,13 @@ def spent(words: list[str], environment: dict[str, str]) -> float:
     subprocess.run(words, env=environment, stdout=subprocess.DEVNULL, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+
+
+def elapsed(words: list[str], environment: dict[str, str]) -> float:
+    """Give the seconds on the clock that a command takes."""
+    started = time.perf_counter()
+    subprocess.run(words, env=environment, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - started
 
 
 def curl(endpoint: str, key: Path, folder: Path) -> list[str]:
@@ -76,6 +85,18 @@ def main() -> None:
             spent(words, environment)
             taken = [spent(words, environment) for _ in range(TIMES)]
             print(f"| {name} | {min(taken):.2f} s | {statistics.median(taken):.2f} s |", flush=True)
+        compared = ("two requests by `curl`", "`gen3nb auth`")
+        print(
+            "\n| seconds that a request takes | `curl`, both | `gen3nb auth` | times |\n" + "| --- " * 4 + "|"
+        )
+        for latency in LATENCIES:
+            with commons.sandbox.faults as faults:
+                if latency:
+                    faults.add("latency", path="*", seconds=latency)
+                curls, ours_ = (
+                    min(elapsed(rows[name], environment) for _ in range(TIMES // 3)) for name in compared
+                )
+            print(f"| {latency} | {curls:.2f} s | {ours_:.2f} s | {ours_ / curls:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

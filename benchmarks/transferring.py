@@ -220,6 +220,7 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=1024, help="MiB of the large file")
     parser.add_argument("--many", type=int, default=20_000, help="how many files of 1 kB")
     parser.add_argument("--latency", type=int, nargs="+", default=[0, 25, 100])
+    parser.add_argument("--only", choices=["down", "up"], help="by default both")
     options = parser.parse_args()
     where = f"{datetime.date.today().isoformat()}: {machine()}."
     rows: list[list[str]] = []
@@ -230,7 +231,9 @@ def main() -> None:
     ):
         os.environ["XDG_STATE_HOME"] = f"{folder}/state"
         bench = Bench(commons, admin.sandbox, Path(folder))
-        for found in chain(down(bench, options), up(bench, options)):
+        ways = {"down": down, "up": up}
+        chosen = [ways[options.only]] if options.only else list(ways.values())
+        for found in chain.from_iterable(way(bench, options) for way in chosen):
             rows.append(found)
             print(" | ".join(found), file=sys.stderr, flush=True)
             if options.write:
