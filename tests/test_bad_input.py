@@ -209,6 +209,8 @@ def test_what_is_not_shown_is_not_said_to_be_empty(
 def test_somebody_who_may_read_nothing() -> None:
     # of a commons of its own: an open project of another test would be there to read for everybody
     with gen3nb.sandbox() as commons, commons.sandbox.as_user("nobody") as nobody:
+        commons.create_program("DEMO")
+        commons.create_project("DEMO-closed")
         refused(lambda: nobody.read("case", progress=False), errors.PermissionDenied, "no project")
         refused(lambda: nobody.select("case").count(), errors.PermissionDenied, "no project")
 

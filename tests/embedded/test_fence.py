@@ -125,7 +125,7 @@ def test_keys_are_made_listed_and_deleted(practice, call):
 
 def test_tokens_really_expire(practice, call):
     key = key_file(practice)
-    answer = call("POST", "/user/credentials/api/access_token?expires_in=1", json=key)
+    answer = call("POST", "/user/credentials/api/access_token?expires_in=4", json=key)
     header = {"Authorization": f"bearer {answer.json()['access_token']}"}
     assert call("GET", "/user/user", headers=header).status_code == 200
     deadline = time.monotonic() + 30
