@@ -15,7 +15,7 @@ __all__ = ["Presigner", "Signed", "Signs"]
 FIRST, MOST = 50, 500
 #: URLs are asked for only as far ahead as this many bytes: they must not end before their turn.
 AHEAD = 32 << 30
-#: Seconds that a URL must have left when a request begins.
+#: Seconds that a URL must have left when a request begins; where URLs live shortly, a quarter of their life.
 MARGIN = 60.0
 
 Signed: TypeAlias = "tuple[Planned, Presigned | Gen3Error]"
@@ -52,6 +52,7 @@ class Presigner:
         self.fence, self.protocol = fence, protocol
         self._files = files
         self._size = FIRST
+        self._lifetime = 0.0  # seconds, of the longest
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="gen3nb-presign")
         self._coming: Future[list[Signed]] | None = None
         self._held: list[Signed] = []
@@ -87,7 +88,12 @@ class Presigner:
         Gen3Error
             The commons gives none any more.
         """
-        return url if url.seconds > MARGIN else self.another(file)
+        return url if url.seconds > self.margin else self.another(file)
+
+    @property
+    def margin(self) -> float:
+        """How many seconds a URL must have left."""
+        return min(MARGIN, self._lifetime / 4)
 
     def another(self, file: Planned) -> Presigned:
         """Give another URL for a file."""
@@ -111,5 +117,6 @@ class Presigner:
 
     def _signed(self, batch: list[Planned]) -> list[Signed]:
         urls, refused = self.fence.download_urls([file.guid for file in batch], protocol=self.protocol)
+        self._lifetime = max(self._lifetime, *(url.seconds for url in urls.values()), 0.0)
         unknown = Gen3Error("the commons gave no URL for it, and no reason")
         return [(file, urls.get(file.guid) or refused.get(file.guid) or unknown) for file in batch]

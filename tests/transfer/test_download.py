@@ -6,8 +6,10 @@ import hashlib
 import os
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -323,7 +325,7 @@ def test_parts_that_were_spoiled_here_are_fetched_again(commons, tmp_path):
 
 def test_urls_are_renewed_before_they_end(commons, tmp_path, monkeypatch):
     guids = [small(commons, f"{number}.bin")[0] for number in range(3)] + [big(commons)[0]]
-    monkeypatch.setattr(presigning, "MARGIN", 1e9)
+    monkeypatch.setattr(presigning.Presigner, "margin", 1e9)
     asked = []
     real = commons.fence.download_url
     monkeypatch.setattr(
@@ -331,6 +333,19 @@ def test_urls_are_renewed_before_they_end(commons, tmp_path, monkeypatch):
     )
     assert fetched(commons, guids, tmp_path).ok
     assert set(asked) == set(guids)
+
+
+def test_urls_that_live_shortly_are_used_as_they_come(commons, tmp_path, monkeypatch):
+    guids = [small(commons, f"{number}.bin")[0] for number in range(3)]
+    real = commons.fence.download_urls
+
+    def shortly(guids, **more):
+        urls, refused = real(guids, **more)
+        return {guid: replace(url, ends=time.monotonic() + 20) for guid, url in urls.items()}, refused
+
+    monkeypatch.setattr(commons.fence, "download_urls", shortly)
+    monkeypatch.setattr(presigning.Presigner, "another", lambda *_: pytest.fail("asked again"))
+    assert fetched(commons, guids, tmp_path).ok
 
 
 def test_an_older_commons_signs_one_url_a_request(commons, tmp_path):
