@@ -147,9 +147,13 @@ class FileRoutes:
         listed = answer.get("urls") if isinstance(answer, dict) else None
         if not isinstance(listed, list):
             raise ServiceError("the sign-in service gave no list of URLs", service=SERVICE)
-        urls = {one["drs_object_id"]: _presigned(one["drs_object_id"], one, "url") for one in listed}
-        failed = answer.get("failed_guids") or ()
-        return urls, {guid: int(one["error_code"]) for one in failed for guid in one["object_ids"]}
+        try:
+            urls = {one["drs_object_id"]: _presigned(one["drs_object_id"], one, "url") for one in listed}
+            failed = answer.get("failed_guids") or ()
+            return urls, {guid: int(one["error_code"]) for one in failed for guid in one["object_ids"]}
+        except (KeyError, TypeError, ValueError):
+            what = "the sign-in service gave a list of URLs that is none"
+        raise ServiceError(what, service=SERVICE)
 
     # -- up ------------------------------------------------------------------------------------------------
 

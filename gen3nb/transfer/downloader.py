@@ -98,11 +98,9 @@ class Downloader(Ranges):
         """Give what is to be fetched; first what is there is read, and given where it is another file."""
         waiting = self.plan.files(CHECK)
         while not self.stopping and (part := list(islice(waiting, 4 * self._parallel))):
-            jobs = [self._job(file, there=True) for file in part]
-            for file, future in zip(
-                part, [self.pool.submit(fetching.check, job) for job in jobs], strict=True
-            ):
-                yield from self._checked(file, future.result())
+            checks = [self.handed(fetching.check, self._job(file, there=True)) for file in part]
+            for file, check in zip(part, checks, strict=True):
+                yield from self._checked(file, self.result_of(check))
         yield from self.plan.files(WANTED)
 
     def _checked(self, file: Planned, result: Result) -> Iterator[Planned]:
@@ -118,7 +116,7 @@ class Downloader(Ranges):
             else:
                 status = "already there" if other.state == THERE else "failed"
                 self.end(other, status, other.why, hash=other.kind if other.state == THERE else "")
-        else:
+        elif result.state != fetching.STOPPED:
             self.end(file, "failed", result.why)
 
     def _job(self, file: Planned, *, there: bool = False) -> Job:

@@ -2,6 +2,7 @@
 
 One small database per folder and commons, in the user's state folder, readable by the user alone. It holds no
 URL and no key. It is believed only as far as the disk agrees: size and time of a file, ETag of an object.
+What was noted shortly before the machine went down may not have reached the disk: that is checked again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +23,12 @@ from platformdirs import user_state_path
 from gen3nb.errors import TransferError
 
 __all__ = ["Done", "Journal", "Part", "opened"]
+
+
+#: Seconds after which a system has written to disk what a program wrote; twice what is usual.
+FLUSHED_AFTER = 120.0
+#: Times of start that differ by less are one: clocks are set now and then.
+SAME_BOOT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +65,35 @@ class Journal:
         self._base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._base.execute("pragma synchronous = normal")
         self._base.execute(
-            "create table if not exists done "
-            "(name primary key, guid, size, mtime_ns, kind, value) without rowid"
+            "create table if not exists file "
+            "(name primary key, guid, size, mtime_ns, kind, value, boot, noted) without rowid"
         )
         self._base.execute(
-            "create table if not exists part (guid primary key, name, size, etag, ranges) without rowid"
+            "create table if not exists piece "
+            "(guid primary key, name, size, etag, ranges, boot) without rowid"
         )
+        self._boot = _boot()
+        #: When each earlier run of the machine noted its last file.
+        self._ends = dict(self._base.execute("select boot, max(noted) from file group by boot"))
 
     def done(self, names: Sequence[str]) -> dict[str, Done]:
         """Look up which of some files were checked, by name."""
         marks = ", ".join("?" * len(names))
-        rows = self._base.execute(f"select * from done where name in ({marks})", names)  # noqa: S608
-        return {row[0]: Done(*row) for row in rows}
+        rows = self._base.execute(f"select * from file where name in ({marks})", names)  # noqa: S608
+        return {name: Done(name, *facts) for name, *facts, boot, noted in rows if self._sure(boot, noted)}
 
-    def part(self, guid: str) -> Part | None:
-        """Give what is there of a file."""
-        row = self._base.execute("select * from part where guid = ?", (guid,)).fetchone()
+    def _sure(self, boot: float, noted: float) -> bool:
+        """Say whether a file that was noted has reached the disk."""
+        return abs(boot - self._boot) < SAME_BOOT or noted < self._ends[boot] - FLUSHED_AFTER
+
+    def part(self, guid: str, *, checked: bool) -> Part | None:
+        """Give what is there of a file; ``checked``: whether its hash will be compared in the end."""
+        row = self._base.execute("select * from piece where guid = ?", (guid,)).fetchone()
         if row is None:
             return None
-        guid, name, size, etag, ranges = row
+        guid, name, size, etag, ranges, boot = row
+        if not checked and abs(boot - self._boot) >= SAME_BOOT:
+            return None
         return Part(guid, name, size, etag, tuple((first, end) for first, end in json.loads(ranges)))
 
     def note_done(self, files: Iterable[Done]) -> None:
@@ -83,20 +101,23 @@ class Journal:
         held = list(files)
         self._base.execute("begin")
         self._base.executemany(
-            "insert or replace into done values (?, ?, ?, ?, ?, ?)",
-            [(one.name, one.guid, one.size, one.mtime_ns, one.kind, one.value) for one in held],
+            "insert or replace into file values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (one.name, one.guid, one.size, one.mtime_ns, one.kind, one.value, self._boot, time.time())
+                for one in held
+            ],
         )
-        self._base.executemany("delete from part where guid = ?", [(one.guid,) for one in held])
+        self._base.executemany("delete from piece where guid = ?", [(one.guid,) for one in held])
         self._base.execute("commit")
 
     def note_part(self, part: Part) -> None:
         """Note what is there of a file."""
-        row = (part.guid, part.name, part.size, part.etag, json.dumps(part.ranges))
-        self._base.execute("insert or replace into part values (?, ?, ?, ?, ?)", row)
+        row = (part.guid, part.name, part.size, part.etag, json.dumps(part.ranges), self._boot)
+        self._base.execute("insert or replace into piece values (?, ?, ?, ?, ?, ?)", row)
 
     def forget_part(self, guid: str) -> None:
         """Note that nothing of a file is there."""
-        self._base.execute("delete from part where guid = ?", (guid,))
+        self._base.execute("delete from piece where guid = ?", (guid,))
 
     def close(self) -> None:
         """Close the database."""
@@ -145,6 +166,11 @@ def opened(folder: Path, endpoint: str, shard: str = "") -> Iterator[Journal]:
             with suppress(sqlite3.Error):
                 journal.close()
         lock.release()
+
+
+def _boot() -> float:
+    """Give when this machine started, in seconds since 1970."""
+    return round(time.time() - time.monotonic())
 
 
 def _whole(path: Path) -> Journal:

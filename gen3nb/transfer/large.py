@@ -55,7 +55,7 @@ class LargeFile:
 
     def _known(self) -> set[int]:
         """Give the ranges that an earlier call left, if the part file is still as it was."""
-        note = self.journal.part(self.file.guid)
+        note = self.journal.part(self.file.guid, checked=bool(self.file.kind))
         try:
             found = os.lstat(self.job.part)
         except OSError:

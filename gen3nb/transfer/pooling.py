@@ -140,15 +140,16 @@ class Pooled:
     ) -> None:
         near = (self.stop, self.told) if self.near else ()
         self.running += 1
-        try:
-            future = self.pool.submit(function, work, self.storage, *near)
-        except RuntimeError as error:  # the pool is broken or closed
-            self.fatal = self.fatal or TransferError(f"the executor takes no more work ({error})")
-            stopped: Future[Any] = Future()
-            stopped.set_result([Result(fetching.STOPPED)] * len(comings))
-            self._results.put((comings, jobs, settle, stopped))
-            return
+        future = self.handed(function, work, self.storage, *near)
         future.add_done_callback(lambda done: self._results.put((comings, jobs, settle, done)))
+
+    def handed(self, function: Callable[..., Any], *given: Any) -> Future[Any]:
+        """Hand something to the pool; where that takes no more, all of it stops."""
+        try:
+            return self.pool.submit(function, *given)
+        except RuntimeError as error:  # it is broken or closed
+            self.fatal = self.fatal or TransferError(f"the executor takes no more work ({error})")
+            return settled(Result(fetching.STOPPED))
 
     def add_result(self, coming: Coming, job: Job, settle: Settle, future: Future[Result]) -> None:
         """Take in a result when it is there."""
@@ -168,10 +169,7 @@ class Pooled:
             self._note()
             return
         self.running -= 1
-        try:
-            given = future.result()
-        except Exception as error:  # the pool's own trouble: a worker that died, a job that was cancelled
-            given = Result(fetching.FAILED, f"the worker that fetched it was lost ({type(error).__name__})")
+        given = self.result_of(future)
         results = given if isinstance(given, list) else [given] * len(comings)
         for coming, job, result in zip(comings, jobs, results, strict=True):
             if not self.near:
@@ -180,6 +178,14 @@ class Pooled:
                 self.fatal = self.fatal or TransferError(result.why)
             settle(coming, job, result)
         self._note()
+
+    @staticmethod
+    def result_of(future: Future[Any]) -> Any:
+        """Give what a job gave; a worker that was lost is a failure of its files."""
+        try:
+            return future.result()
+        except Exception as error:  # the pool's own trouble: a worker that died, a job that was cancelled
+            return Result(fetching.FAILED, f"the worker that had it was lost ({type(error).__name__})")
 
     def renewed(self, coming: Coming) -> bool:
         """Ask for another URL; say whether there is one."""

@@ -125,9 +125,9 @@ class Ranges(Pooled):
         future: Future[Result]
         if follower is not None:
             follower.grown(large.size)
-            future = self.pool.submit(_followed, follower, coming.job)
+            future = self.handed(_followed, follower, coming.job)
         elif coming.file.kind:
-            future = self.pool.submit(fetching.check, coming.job)
+            future = self.handed(fetching.check, coming.job)
         else:
             future = settled(Result(fetching.DONE))
         self.add_result(coming, coming.job, self._verified, future)
@@ -137,6 +137,8 @@ class Ranges(Pooled):
         large = coming.large
         assert large is not None  # noqa: S101
         large.running -= 1
+        if result.state == fetching.STOPPED:
+            return
         if result.state == fetching.DIFFERS:
             coming.ending = result.why
             self._anew(coming)

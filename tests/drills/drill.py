@@ -14,7 +14,6 @@ import contextlib
 import multiprocessing
 import os
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -26,6 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from fire import kill_one as kill
+from fire import table
 
 from gen3nb.errors import Gen3Error
 from gen3nb.frames import sending
@@ -104,7 +105,7 @@ class Outcome:
             ("**rows reported as stored that were not**", self.untrue),
             ("**runs where the last call did not end well**", len(self.refused)),
         ]
-        return "\n".join(["| | number |", "| --- | ---: |", *(f"| {words} | {n:,} |" for words, n in lines)])
+        return table(lines)
 
 
 def frames_of(chance: random.Random) -> dict[str, pd.DataFrame]:
@@ -186,19 +187,8 @@ def spoil(commons: Commons, project: str, chance: random.Random) -> None:
 def kill_one(commons: Commons, project: str, folder: Path, chance: random.Random) -> bool:
     """Start a submission in a process of its own and kill it; say whether it was still at it."""
     assert commons.sandbox is not None
-    ours, theirs = _PROCESSES.Pipe(duplex=False)
-    facts = (commons.endpoint, commons.sandbox.credentials("admin"), project, folder, theirs)
-    child = _PROCESSES.Process(target=submit_in_child, args=facts, daemon=True)
-    child.start()
-    theirs.close()
-    with ours:
-        ours.recv()
-        time.sleep(chance.uniform(0.0, 0.8))
-        child.kill()
-        child.join()
-    killed = child.exitcode == -signal.SIGKILL
-    child.close()
-    return killed
+    facts = (commons.endpoint, commons.sandbox.credentials("admin"), project, folder)
+    return kill(_PROCESSES, submit_in_child, facts, chance, longest=0.8)
 
 
 def submit_in_child(endpoint: str, key: Path, project: str, folder: Path, ready: Connection) -> None:

@@ -16,7 +16,6 @@ import hashlib
 import multiprocessing
 import os
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -26,6 +25,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from fire import kill_one as kill
+from fire import table
 
 from gen3nb.errors import Gen3Error
 from gen3nb.transfer import downloader, fetching, large, parts, patience, uploader
@@ -107,7 +109,7 @@ class Outcome:
             ("**files reported as done that were not**", self.untrue),
             ("**runs where the last call did not end well**", len(self.refused)),
         ]
-        return "\n".join(["| | number |", "| --- | ---: |", *(f"| {words} | {n:,} |" for words, n in lines)])
+        return table(lines)
 
 
 @contextlib.contextmanager
@@ -188,19 +190,8 @@ def work_in_child(endpoint: str, key: Path, what: str, source: Any, folder: Path
 def kill_one(commons: Commons, what: str, source: Any, folder: Path, chance: random.Random) -> bool:
     """Begin the call in a process of its own and kill it; say whether it was still at it."""
     assert commons.sandbox is not None
-    ours, theirs = _PROCESSES.Pipe(duplex=False)
-    facts = (commons.endpoint, commons.sandbox.credentials("admin"), what, source, folder, theirs)
-    child = _PROCESSES.Process(target=work_in_child, args=facts, daemon=True)
-    child.start()
-    theirs.close()
-    with ours:
-        ours.recv()
-        time.sleep(chance.uniform(0.0, 0.6))
-        child.kill()
-        child.join()
-    killed = child.exitcode == -signal.SIGKILL
-    child.close()
-    return killed
+    facts = (commons.endpoint, commons.sandbox.credentials("admin"), what, source, folder)
+    return kill(_PROCESSES, work_in_child, facts, chance, longest=0.6)
 
 
 def under_fire(

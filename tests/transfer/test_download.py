@@ -115,6 +115,29 @@ def test_without_the_notes_what_is_there_is_checked_not_fetched(commons, tmp_pat
     assert report.to_frame()[["status", "hash"]].to_numpy().tolist() == [["already there", "sha256"]]
 
 
+def test_what_was_noted_shortly_before_a_power_cut_is_checked(commons, tmp_path, monkeypatch):
+    (early, _), (late, content) = small(commons, "early.bin"), small(commons, "late.bin")
+    started, now = journal._boot(), time.time()
+    monkeypatch.setattr(journal.time, "time", lambda: now - 1_000)
+    monkeypatch.setattr(journal, "_boot", lambda: started - 5_000)
+    fetched(commons, early, tmp_path)
+    monkeypatch.setattr(journal.time, "time", lambda: now - 500)
+    fetched(commons, late, tmp_path)
+    # the disk kept the file's size and time, and lost its bytes
+    path = tmp_path / "late.bin"
+    times = path.stat()
+    path.write_bytes(bytes(len(content)))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    monkeypatch.undo()
+    read = []
+    real = fetching.hash_file
+    monkeypatch.setattr(fetching, "hash_file", lambda path, kinds: read.append(path) or real(path, kinds))
+    report = fetched(commons, [early, late], tmp_path, overwrite=True)
+    assert report.to_frame()["status"].tolist() == ["already there", "downloaded"]
+    assert read == [str(path)]
+    assert path.read_bytes() == content
+
+
 def test_a_file_that_changed_here_is_never_taken_for_the_right_one(commons, tmp_path):
     guid, content = small(commons)
     fetched(commons, guid, tmp_path)
@@ -225,6 +248,17 @@ def test_another_executor_does_the_work(commons, tmp_path):
         report = fetched(commons, guids, tmp_path, executor=executor)
     assert report.ok, report.failed
     assert report.bytes == 5 * 1000 + 5 * UNIT + 17
+
+
+def test_an_executor_that_takes_no_more_work(commons, tmp_path):
+    there, other = small(commons, "there.bin")[0], small(commons, "other.bin")[0]
+    fetched(commons, there, tmp_path)
+    os.utime(tmp_path / "there.bin")  # it has to be checked
+    executor = ProcessPoolExecutor(1)
+    executor.shutdown()
+    with pytest.raises(TransferError, match="the executor takes no more work") as caught:
+        fetched(commons, [there, other, big(commons)[0]], tmp_path, executor=executor)
+    assert caught.value.report.counts == {"not started": 3}
 
 
 # --- as it often is ---------------------------------------------------------------------------------------
