@@ -110,10 +110,13 @@ class Submit(SubmitForm):
         self.start(
             "Checking",
             lambda job: commons.submit({node: frame}, project=project, dry_run=True, progress=job.progress),
-            self._checked,
+            lambda report: self._checked(report, frame),
         )
 
-    def _checked(self, report: SubmissionReport) -> None:
+    def _checked(self, report: SubmissionReport, frame: pd.DataFrame) -> None:
+        if self.frame is not frame:  # corrected meanwhile: what was found no longer concerns these rows
+            self._check()
+            return
         self.check_report = report
         self.grid = None
         self._draw()
@@ -138,9 +141,18 @@ class Submit(SubmitForm):
             )
 
     def _fix(self) -> None:
-        found = self.validation
-        if found is None:
-            raise Gen3Error("check the rows first")
+        """Check the rows as they are now, corrections from the grid included, and repair those."""
+        commons, frame, project, node = self._ready()
+        self.start(
+            "Fixing",
+            lambda job: commons.validate(frame, node, project=project, progress=job.progress),
+            lambda found: self._repaired(found, frame),
+        )
+
+    def _repaired(self, found: ValidationReport, frame: pd.DataFrame) -> None:
+        if self.frame is not frame:
+            self._check()
+            return
         self._fixed += len(found.fixes)
         name = self.source.name
         asked = call("commons.validate", Name(name), self.node.value, project=self.project.value)
@@ -149,27 +161,38 @@ class Submit(SubmitForm):
         self._check()
 
     def _undo(self) -> None:
+        """Take the fixes back; what was corrected by hand stays."""
+        edits = self._edits
         self._mapped()
+        for (position, place), value in edits.items():
+            self._set(position, place, value)
         self._check()
 
     def _edited(self, positions: list[int], at: int, column: str, value: Any) -> None:
         """Take a correction from the grid; the rows are checked again when the user asks."""
         if self.frame is None:
             return
+        place = list(map(str, self.frame.columns)).index(column)
+        self._set(positions[at], place, value)
+        self.submit.disabled = True
+        self._to.value = "changed: check again before you submit"
+
+    def _set(self, position: int, place: int, value: Any) -> None:
+        """Set a cell of the rows, and note it."""
+        assert self.frame is not None  # noqa: S101 - only called with rows
         changed = self.frame.copy()
-        place = list(map(str, changed.columns)).index(column)
+        column = str(changed.columns[place])
+        self._edits[position, place] = value
         series = changed.iloc[:, place].astype(object)
         if isinstance(value, str):  # "1953" in a column of numbers is a number
             one = cast(
                 pd.DataFrame({column: pd.array([value], dtype="string")}), self._nodes[self.node.value]
             )
             value = one[column].iloc[0]
-        series.iloc[positions[at]] = value
+        series.iloc[position] = value
         changed.isetitem(place, _narrowed(series, self.frame.iloc[:, place].dtype))
         self.frame = changed
-        self._correct(positions[at], place, column, value)
-        self.submit.disabled = True
-        self._to.value = "changed: check again before you submit"
+        self._correct(position, place, column, value)
 
     def _submit(self) -> None:
         commons, frame, project, node = self._ready()

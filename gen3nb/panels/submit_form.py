@@ -49,6 +49,7 @@ class SubmitForm(Panel):
         self._given = (frame, project, node)
         self._fixed = 0
         self._corrections: list[str] = []
+        self._edits: dict[tuple[int, int], Any] = {}  # (row, column) of the rows to send: what was typed
         self._following = True
         self.source = Source(self._source_chosen, self.guard)
         self.project = Dropdown(description="Project")
@@ -136,6 +137,7 @@ class SubmitForm(Panel):
         self.check_report = self.report = None
         self._fixed = 0
         self._corrections = []
+        self._edits = {}
 
     def _ready(self) -> tuple[Commons, pd.DataFrame, str, str]:
         commons, frame = self._connected(), self.frame

@@ -115,6 +115,7 @@ def test_submit(notebook: Callable[..., Notebook], commons: Commons) -> None:
     one.page.keyboard.press("Enter")
     expect(card.locator('.ag-cell[col-id="c2"]', has_text="1953")).to_be_visible()
     card.get_by_role("button", name="Check again").click()
+    expect(card.locator('.ag-cell[col-id="c2"]', has_text="1953")).to_have_count(0)  # in order now
     card.get_by_role("button", name="Fix 12 values").click()
     expect(card.get_by_role("button", name="Submit 59 records")).to_be_enabled()
     one.picture(card, "submit-ready")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import pytest
 import trial_data
 
+from gen3nb.commons import Commons
 from gen3nb.errors import ValidationError
 from gen3nb.panels import Submit
-
-if TYPE_CHECKING:
-    from gen3nb import Commons
 
 
 @pytest.fixture
@@ -112,6 +111,46 @@ def test_an_edited_cell_is_what_is_sent(commons: Commons, cases: str) -> None:
     assert stored(commons, cases)["gender"].iloc[0] == "unspecified"
     press(panel, "again")
     assert panel.submit.description == "Nothing to submit"
+
+
+def test_a_cell_corrected_by_hand_survives_fix_and_undo(commons: Commons, cases: str) -> None:
+    frame = demographics(gender=["F", *["female"] * 5], year_of_birth=["19?3", *range(1941, 1946)])
+    panel = Submit(commons, frame, project=cases, node="demographic")
+    press(panel, "check")
+    assert panel.grid is not None
+    panel.grid.edit(0, "year_of_birth", "1943")
+    press(panel, "fix")  # without a check between
+    assert panel.frame is not None
+    assert (panel.frame["gender"].iloc[0], panel.frame["year_of_birth"].iloc[0]) == ("female", 1943)
+    assert panel.submit.description == "Submit 6 records"
+    press(panel, "undo")
+    assert (panel.frame["gender"].iloc[0], panel.frame["year_of_birth"].iloc[0]) == ("F", 1943)
+    press(panel, "fix")
+    space = {"commons": commons, "rows": frame}
+    exec(panel.code, space)
+    assert int(stored(commons, cases)["year_of_birth"].iloc[0]) == 1943
+
+
+def test_a_cell_corrected_while_rows_are_checked_is_checked_too(
+    commons: Commons, cases: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = demographics(year_of_birth=["19?3", *range(1941, 1946)])
+    panel = Submit(commons, frame, project=cases, node="demographic")
+    press(panel, "check")
+    assert panel.grid is not None
+    edited, submit = threading.Event(), Commons.submit
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        edited.wait(30)
+        return submit(*arguments, **options)
+
+    monkeypatch.setattr(Commons, "submit", slow)
+    panel.again.click()
+    panel.grid.edit(0, "year_of_birth", "1943")  # the browser had not folded the form yet
+    edited.set()
+    panel.wait()
+    assert panel.submit.description == "Submit 6 records"
+    assert not panel.submit.disabled
 
 
 def test_a_number_typed_over_a_text_is_a_number(commons: Commons, cases: str) -> None:
