@@ -17,10 +17,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from distant import distant
+
 import gen3nb
 
 TIMES = 15
 LATENCIES = (0, 0.1, 0.25, 0.5)
+ROUND_TRIPS = (0, 0.02, 0.05, 0.1, 0.2)
 
 
 def spent(words: list[str], environment: dict[str, str]) -> float:
@@ -97,6 +100,28 @@ def main() -> None:
                     min(elapsed(rows[name], environment) for _ in range(TIMES // 3)) for name in compared
                 )
             print(f"| {latency} | {curls:.2f} s | {ours_:.2f} s | {ours_ / curls:.2f} |", flush=True)
+        from_afar(Path(home), environment)
+
+
+def from_afar(home: Path, environment: dict[str, str]) -> None:
+    """Print the same two requests over HTTPS and a distance, where each connection has its handshakes."""
+    with distant(home) as far:
+        trusting = {
+            **environment,
+            "REQUESTS_CA_BUNDLE": str(far.authority),
+            "CURL_CA_BUNDLE": str(far.authority),
+        }
+        made = ["configure", "--profile=p", f"--cred={far.key}", f"--apiendpoint={far.endpoint}"]
+        ours = [sys.executable, "-m", "gen3nb.cli"]
+        subprocess.run([*ours, *made], env=trusting, stdout=subprocess.DEVNULL, check=True)
+        both = (curl(far.endpoint, far.key, home), [*ours, "auth"])
+        print("\n| round trip to the commons | `curl`, both | `gen3nb auth` | times |\n" + "| --- " * 4 + "|")
+        for seconds in ROUND_TRIPS:
+            far.seconds = seconds
+            curls, own = (min(elapsed(words, trusting) for _ in range(TIMES // 3)) for words in both)
+            print(
+                f"| {seconds * 1000:.0f} ms | {curls:.2f} s | {own:.2f} s | {own / curls:.2f} |", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -168,16 +168,15 @@ def _tried(credential: Credential, allow_http: Container[str], options: Mapping[
     # what speaks HTTP takes longest to load, and whoever only looks at profiles needs none of it
     from gen3nb.client.fence import Fence
     from gen3nb.client.signing import SignIn
-    from gen3nb.client.transport import Transport
 
     signer = SignIn(credential, allow_http=allow_http, **options)
-    token = Secret(signer.get_access_token())
-    if not signer.renewable:  # nothing was asked of the commons yet: see that it takes the token
-        transport = Transport(signer.endpoint, auth=signer, **options)
-        try:
+    transport = signer.transport()
+    try:
+        token = Secret(signer.get_access_token())
+        if not signer.renewable:  # nothing was asked of the commons yet: see that it takes the token
             Fence(transport).see()
-        finally:
-            transport.close()
+    finally:
+        transport.close()
     return token
 
 

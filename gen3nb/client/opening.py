@@ -65,7 +65,7 @@ def sign_in(
         credential=found.credential, endpoint=found.endpoint or None, allow_http=allow_http, **options
     )
     signer.get_access_token()
-    transport = Transport(signer.endpoint, auth=signer, **options)
+    transport = signer.transport()
     if not signer.renewable:
         Fence(transport).see()  # nothing was asked of the commons yet: see that it takes the token
     soon = ends_soon(found.credential)

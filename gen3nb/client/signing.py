@@ -68,7 +68,7 @@ class SignIn:
         else:
             self._endpoint = ""  # a workspace's own commons: its first token says which
         self._options: dict[str, Any] = {"timeout": timeout, "verify": verify, "proxies": proxies}
-        source = TokenSource(self._credential, self._endpoint, allow_http, self._options)
+        self._source = source = TokenSource(self._credential, self._endpoint, allow_http, self._options)
         ready = credential.access_token if credential.api_key is None else None
         self._keeper = TokenKeeper(source.fetch if source else None, ready)
 
@@ -173,8 +173,14 @@ class SignIn:
         return self._credential.api_key
 
     def transport(self) -> Transport:
-        """Make a connection to the commons, signed by this, with the same time-outs, CA file and proxies."""
-        return Transport(self.endpoint, auth=self, **self._options)
+        """Give a way to the commons, signed by this, with the same time-outs, CA file and proxies.
+
+        It goes on by the connections on which the token was fetched: to a commons far away, each new one
+        takes two round trips.
+        """
+        if self.endpoint == self._source.endpoint:
+            return self._source.transport.signed(self)
+        return Transport(self.endpoint, auth=self, **self._options)  # a workspace's own commons
 
     def curl(self, path: str, request: str | None = None, data: str | None = None) -> requests.Response:
         """Send a request to the commons, as the gen3 SDK's method of this name does.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Container, Mapping
+from functools import cached_property
 from typing import Any
 
 import requests
@@ -51,6 +52,11 @@ class TokenSource:
         self.allow_http = allow_http
         self.options = options
 
+    @cached_property
+    def transport(self) -> Transport:
+        """The way to the commons; whoever asks there next goes on by its connections."""
+        return self._transport(self.endpoint)
+
     def __bool__(self) -> bool:
         credential = self.credential
         return bool(credential.client or credential.workspace or credential.api_key)
@@ -73,6 +79,8 @@ class TokenSource:
 
     def _from_key(self, endpoint: str) -> str:
         """Trade the API key for an access token at the commons that issued it."""
+        if endpoint == self.endpoint:
+            return _trade(self.transport, self.credential)
         transport = self._transport(endpoint)
         try:
             return _trade(transport, self.credential)
@@ -105,17 +113,13 @@ class TokenSource:
     def _from_client(self, name: str, secret: str) -> str:
         """Get a token with an OIDC client's id and secret."""
         basic = Secret("Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode())
-        transport = self._transport(self.endpoint)
-        try:
-            answer = transport.json(
-                "POST",
-                "/user/oauth2/token",
-                service="fence",
-                params={"grant_type": "client_credentials", "scope": self.credential.scopes},
-                headers={"Authorization": basic},
-            )
-        finally:
-            transport.close()
+        answer = self.transport.json(
+            "POST",
+            "/user/oauth2/token",
+            service="fence",
+            params={"grant_type": "client_credentials", "scope": self.credential.scopes},
+            headers={"Authorization": basic},
+        )
         return _token_in(answer, self.endpoint)
 
     def _transport(self, endpoint: str) -> Transport:

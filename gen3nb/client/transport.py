@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json as jsonlib
 import logging
 import os
@@ -100,6 +101,12 @@ class Transport:
 
     def __repr__(self) -> str:
         return f"Transport({self.endpoint!r})"
+
+    def signed(self, auth: Signer) -> Transport:
+        """Give the way to the same commons, by the same connections, on which someone signs."""
+        other = copy.copy(self)
+        other.auth, other.closed, other.lacking, other.asking = auth, False, None, None
+        return other
 
     def unsigned(self, endpoint: str) -> Transport:
         """Give a way to another host by the same settings, on which nothing says who is asking."""

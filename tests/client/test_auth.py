@@ -15,6 +15,7 @@ import gen3.auth
 import pytest
 import requests
 from client_stub import Reply, Stub, make_jwt
+from urllib3.connection import HTTPConnection
 
 import gen3nb
 from gen3nb import cli, errors
@@ -52,6 +53,19 @@ def test_the_key_alone_is_sent(stub: Stub) -> None:
     Auth(refresh_token=key).get_access_token()
     assert json.loads(stub.requests[0].body) == {"api_key": key["api_key"]}
     assert "Authorization" not in stub.requests[0].headers
+
+
+def test_the_first_request_goes_on_by_the_connection_of_the_key(
+    commons: gen3nb.Commons, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    connect = HTTPConnection.connect
+    monkeypatch.setattr(HTTPConnection, "connect", lambda self: (opened.append(self), connect(self)))
+    key = str(commons.sandbox.credentials("submitter"))
+    with gen3nb.connect(commons.endpoint, credentials=key) as connected:
+        assert connected.whoami().username == "submitter@commons.test"
+    assert len(opened) == 1
+    assert opened[0].sock is None  # and it ends with the commons
 
 
 def test_an_older_commons_has_the_older_route(stub: Stub) -> None:
