@@ -207,6 +207,26 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
                 "upload:retry_upload",
                 "Upload what a log lists as failed; what is there by now is not sent again.",
             ),
+            Command(
+                "register",
+                "register:register",
+                "Register files that lie in a bucket already, by manifest; all is checked first, and shown.",
+            ),
+            Command(
+                "unmapped",
+                "register:unmapped",
+                "List the files that are in the commons and that no record describes.",
+            ),
+            Command(
+                "map",
+                "register:map_files",
+                "Make the records that describe files which are in the commons.",
+            ),
+            Command(
+                "manifest",
+                "manifest:app",
+                "Manifests, the lists of files: make, check, split and join them.",
+            ),
             Command("generate-tsv", "files:generate_tsv", "Do nothing.", hidden=True, loose=True),
         ),
     ),

@@ -16,12 +16,21 @@ from gen3nb.cli.target import Credentials, Endpoint, Profile, connected
 from gen3nb.errors import TransferError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from gen3nb.transfer.plan import Plan
     from gen3nb.transfer.report import TransferReport
 
-__all__ = ["download", "download_multiple", "download_single", "show_transfer"]
+__all__ = [
+    "download",
+    "download_multiple",
+    "download_single",
+    "manifest_file",
+    "show_failures",
+    "show_transfer",
+]
 
 Folder = Annotated[Path, typer.Option("--download-path", metavar="FOLDER", help="Made if it is not there.")]
 Named = Annotated[
@@ -93,7 +102,7 @@ def download_multiple(
     """
     options = _options(filename_format, rename, no_prompt, protocol, skip_completed, dry_run)
     options |= {"parallel": parallel, "shard": _shard(shard)}
-    _download(_listed(manifest), folder, options, no_prompt, (profile, endpoint, cred), as_json=as_json)
+    _download(manifest_file(manifest), folder, options, no_prompt, (profile, endpoint, cred), as_json=as_json)
 
 
 def download(
@@ -125,7 +134,7 @@ def download(
         raise typer.BadParameter("give --guid, or --manifest")
     options = _options(filename_format, rename, no_prompt, protocol, skip_completed, dry_run)
     options |= {"parallel": parallel, "shard": _shard(shard)}
-    files = _listed(manifest) if manifest is not None else list(guid or ())
+    files = manifest_file(manifest) if manifest is not None else list(guid or ())
     _download(files, folder, options, no_prompt, (profile, endpoint, cred), as_json=as_json)
 
 
@@ -143,7 +152,7 @@ def _options(
     }
 
 
-def _listed(manifest: Path) -> Path:
+def manifest_file(manifest: Path) -> Path:
     """Give the path of a manifest that is there; another text would be taken for a GUID."""
     if not manifest.expanduser().exists():
         raise TransferError(f"The manifest {manifest} cannot be read: there is no such file.")
@@ -192,12 +201,27 @@ def _download(
         raise typer.Exit(1)
 
 
-def show_transfer(report: TransferReport, *, as_json: bool, every: bool = False) -> None:
+def show_transfer(
+    report: TransferReport,
+    *,
+    as_json: bool,
+    every: bool = False,
+    named: int | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> None:
     """Show what became of files: those that are not where they should be, and a sentence.
 
-    With ``every`` a program is told of each file, as it has to be of the GUIDs that are new.
+    Parameters
+    ----------
+    report : TransferReport
+    as_json : bool
+    every : bool
+        A program is told of each file, as it has to be of the GUIDs that are new.
+    named : int, optional
+        At most so many files are named to a person, where all of them stand elsewhere.
+    more : Mapping, optional
+        What a program is told besides.
     """
-    failed = report.failed
     if as_json:
         show_json(
             {
@@ -207,18 +231,27 @@ def show_transfer(report: TransferReport, *, as_json: bool, every: bool = False)
                 "counts": report.counts,
                 "bytes": report.bytes,
                 "seconds": round(report.seconds, 3),
-                "failed": _told(failed),
+                "failed": _told(report.failed),
                 "notes": report.notes,
                 **({"files": _told(report.to_frame())} if every else {}),
+                **(more or {}),
             }
         )
         return
-    if len(failed):
-        show_frame(failed[["guid", "name", "status", "why"]])
+    show_failures(report, named)
     done = report.counts.get(report.verb, 0)
     if not report.dry_run:
         show(f"{done:,} files {report.verb}.")
     show(f"{str(report)[:1].upper()}{str(report)[1:]}.")
+
+
+def show_failures(report: TransferReport, named: int | None = None) -> None:
+    """Show the files that are not where they should be, at most so many of them."""
+    failed = report.failed
+    if len(failed):
+        show_frame(failed[["guid", "name", "status", "why"]].head(named or len(failed)))
+    if named is not None and len(failed) > named:
+        show(f"… and {len(failed) - named:,} more")
 
 
 def _told(frame: pd.DataFrame) -> Any:

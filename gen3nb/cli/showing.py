@@ -102,6 +102,8 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, float) and value != value:
         return ""
+    if isinstance(value, list):
+        return ", ".join(map(_cell, value))
     return f"{value:,}" if isinstance(value, int) else safe(str(value))
 
 

@@ -17,11 +17,13 @@ from gen3nb.errors import Gen3Error, SubmissionError, ValidationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pandas as pd
+
     from gen3nb.commons import Commons
     from gen3nb.frames.reports import ValidationReport
     from gen3nb.frames.submission import SubmissionReport
 
-__all__ = ["delete", "diff", "submit", "validate"]
+__all__ = ["delete", "diff", "show_submission", "submission_facts", "submit", "validate"]
 
 Files = Annotated[
     list[Path],
@@ -306,25 +308,34 @@ def _show_problems(reports: Mapping[str, ValidationReport], *, as_json: bool) ->
         show(f"{str(one)[:1].upper()}{str(one)[1:]}.")
 
 
+def submission_facts(done: SubmissionReport) -> dict[str, Any]:
+    """Give what a program is told of a submission."""
+    left = _left(done)
+    return {
+        "ok": done.ok,
+        "endpoint": done.endpoint,
+        "project": done.project,
+        "dry_run": done.dry_run,
+        **done.counts,
+        "left": left.astype(object).where(lambda held: held.notna(), None).to_dict("records"),
+        "notes": done.notes,
+    }
+
+
 def show_submission(done: SubmissionReport, *, as_json: bool) -> None:
-    table = done.to_frame()
-    left = table[table["status"].isin(["rejected", "not sent", "unknown"])]
+    """Show what became of a submission: the rows that are not stored, and a sentence."""
     if as_json:
-        rows = left.astype(object).where(lambda held: held.notna(), None).to_dict("records")
-        show_json(
-            {
-                "ok": done.ok,
-                "endpoint": done.endpoint,
-                "project": done.project,
-                "dry_run": done.dry_run,
-                **done.counts,
-                "left": rows,
-                "notes": done.notes,
-            }
-        )
+        show_json(submission_facts(done))
         return
+    left = _left(done)
     if len(left):
         show_frame(left.drop(columns=["id"]))
     for text in done.notes:
         note(text)
     show(f"{str(done)[:1].upper()}{str(done)[1:]}.")
+
+
+def _left(done: SubmissionReport) -> pd.DataFrame:
+    """Give the rows that are not stored."""
+    table = done.to_frame()
+    return table[table["status"].isin(["rejected", "not sent", "unknown"])]

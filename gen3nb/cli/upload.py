@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +15,7 @@ from gen3nb.cli.messages import is_terminal, said
 from gen3nb.cli.output import AsJson, failed, note, show
 from gen3nb.cli.progress import progress
 from gen3nb.cli.target import Credentials, Endpoint, Profile, connected
-from gen3nb.errors import TransferError
+from gen3nb.errors import TransferError, ValidationError
 
 if TYPE_CHECKING:
     from gen3nb.commons import Commons
@@ -22,7 +24,17 @@ if TYPE_CHECKING:
     from gen3nb.transfer.upload_log import FileLog
     from gen3nb.transfer.upload_report import UploadReport
 
-__all__ = ["retry_upload", "upload", "upload_multipart", "upload_multiple", "upload_single"]
+__all__ = [
+    "Authz",
+    "Collection",
+    "Property",
+    "retry_upload",
+    "upload",
+    "upload_multipart",
+    "upload_multiple",
+    "upload_single",
+    "validated",
+]
 
 _ROWS = (".tsv", ".csv", ".xlsx", ".parquet", ".txt")
 
@@ -41,6 +53,18 @@ Authz = Annotated[
 Where = Annotated[
     str | None,
     typer.Option("--project", metavar="PROGRAM-PROJECT", help="Whose members may read the files."),
+]
+Property = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--property", metavar="NAME=VALUE", help="Of all the records: a property, or a link; repeatable."
+    ),
+]
+Collection = Annotated[
+    str | None,
+    typer.Option(
+        "--collection", metavar="SUBMITTER_ID", help="Their core_metadata_collection, made if need be."
+    ),
 ]
 Subdirname = Annotated[
     bool,
@@ -73,6 +97,17 @@ def upload(
     again: Annotated[
         bool, typer.Option("--again", help="A new GUID also for what the commons has already.")
     ] = False,
+    node: Annotated[
+        str | None,
+        typer.Option(
+            "--node",
+            metavar="NODE",
+            help="Submit a record of this node for each file too. A table (.tsv, .csv, .xlsx) may then name "
+            "the files, column path, and hold the properties of each record.",
+        ),
+    ] = None,
+    properties: Property = None,
+    collection: Collection = None,
     profile: Profile = None,
     endpoint: Endpoint = None,
     cred: Credentials = None,
@@ -80,19 +115,27 @@ def upload(
 ) -> None:
     """Upload files, each once and checked by its hash; the same command again goes on where it stopped.
 
-    The exit code is 0 only if every file is there and right.
+    With --node each file gets its record in the graph too, checked before any file is sent. The exit code is
+    0 only if every file is there and right.
     """
     rows = [word for word in paths or () if word.lower().endswith(_ROWS)]
-    if rows:
+    if node is None and (properties or collection):
+        raise typer.BadParameter("it is of records, and no --node says of which", param_hint="--property")
+    if node is not None and project is None:
+        raise typer.BadParameter("name it: records of --node go to a project", param_hint="--project")
+    if rows and node is None:
         failed(
             f"{rows[0]} holds rows of records, which are submitted, not uploaded: gen3nb submit {rows[0]} "
-            f"--project PROGRAM-PROJECT. To upload it as a file: --upload-path {rows[0]}"
+            f"--project PROGRAM-PROJECT. To upload it as a file: --upload-path {rows[0]}. Does it name files "
+            "to upload, in a column path? Then say of which node: --node NODE"
         )
         raise typer.Exit(2)
     given = [*(paths or ()), *(upload_path or ())]
     if not given:
         raise typer.BadParameter("name what to upload", param_hint="--upload-path")
-    options = {
+    if rows and len(given) > 1:
+        raise typer.BadParameter(f"{rows[0]} names the files: give it alone, or files without it")
+    options: dict[str, Any] = {
         "include_subdirname": include_subdirname,
         "metadata": metadata,
         "bucket": bucket or None,
@@ -102,7 +145,22 @@ def upload(
         "authz": authz or None,
         "again": again,
     }
-    _upload(given, options, (profile, endpoint, cred), as_json=as_json)
+    target = (profile, endpoint, cred)
+    if node is None:
+        _upload(given, options, target, as_json=as_json)
+        return
+    described = {"node": node, "collection": collection}
+    if rows:
+        options.pop("include_subdirname")  # a table names files itself
+
+    def prepared(commons: Commons) -> tuple[Any, dict[str, Any]]:
+        from gen3nb.frames.files import properties_of, read_files
+
+        held = properties_of(properties or (), commons.dictionary[node])
+        files = read_files(rows, commons.dictionary, node)[node] if rows else given
+        return files, {**options, **described, "properties": held}
+
+    _upload(prepared, {}, target, as_json=as_json)
 
 
 def upload_single(
@@ -214,10 +272,28 @@ def _upload(
     *,
     as_json: bool,
 ) -> None:
-    with connected(*target) as commons:
+    """Upload files; what they are may be asked for once the commons is known."""
+    more = "Properties and links are columns of a table of files, or --property NAME=VALUE for all of them."
+    with connected(*target) as commons, validated(more):
+        if callable(files):
+            files, options = files(commons)
         report = _send(commons, files, options, as_json=as_json)
     if not report.ok:
         raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def validated(more: str) -> Iterator[None]:
+    """Show all problems of records that were not right, and what more is to be known, beside the error."""
+    try:
+        yield
+    except ValidationError as error:
+        report = error.facts.get("report")
+        if report is not None:
+            for text in report.sentences():
+                note(text)
+            note(more)
+        raise
 
 
 def _send(commons: Commons, files: Any, options: dict[str, Any], *, as_json: bool) -> UploadReport:
@@ -266,9 +342,14 @@ class _Told:
 
 
 def _show(report: UploadReport, log: _Told, *, as_json: bool) -> None:
-    show_transfer(report, as_json=as_json, every=True)
+    from gen3nb.cli.submit import show_submission, submission_facts
+
+    records = report.submission
     if as_json:
+        more = {"submission": submission_facts(records)} if records is not None else None
+        show_transfer(report, as_json=True, every=True, more=more)
         return
+    show_transfer(report, as_json=False)
     counts = report.counts
     done = counts.get("uploaded", 0) + counts.get("already there", 0)
     show("\nSubmission Results")
@@ -278,5 +359,9 @@ def _show(report: UploadReport, log: _Told, *, as_json: bool) -> None:
         ("TOTAL", len(report)),
     ):
         show(f"{name:<24}{count}")
-    if not report.ok and log.log.failed.exists():
-        note(f"To try again what failed: gen3nb retry-upload --failed-log-path {log.log.failed}")
+    if records is not None:
+        show("\nRecords")
+        show_submission(records, as_json=False)
+    if len(report.failed) and log.log.failed.exists():
+        again = "the same command again, which makes their records too; or " if records is not None else ""
+        note(f"To try again what failed: {again}gen3nb retry-upload --failed-log-path {log.log.failed}")

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from gen3nb.client.project import ProjectLike
     from gen3nb.frames.submission import SubmissionReport
-    from gen3nb.transfer.manifest import Form, Manifest, Source
+    from gen3nb.transfer.manifest import Manifest, Source
+    from gen3nb.transfer.manifest_checking import ManifestCheck
+    from gen3nb.transfer.manifest_writing import Form
     from gen3nb.transfer.names import NameFormat
     from gen3nb.transfer.plan import Plan
     from gen3nb.transfer.register_report import RegisterReport
@@ -172,6 +174,7 @@ class Files:
         project: ProjectLike,
         properties: Mapping[str, Any] | None = None,
         collection: str | None = None,
+        dry_run: bool = False,
         progress: Progress = True,
     ) -> SubmissionReport:
         """Make the records that describe files: :func:`gen3nb.transfer.mapping.map_files`."""
@@ -184,6 +187,7 @@ class Files:
             project=project,
             properties=properties,
             collection=collection,
+            dry_run=dry_run,
             progress=progress,
         )
 
@@ -201,10 +205,17 @@ class Files:
         form : {"portal", "data-client", "gen3"}
             Whose names to use.
         """
-        from gen3nb.transfer.manifest import read_manifest, write_manifest
+        from gen3nb.transfer.manifest import read_manifest
+        from gen3nb.transfer.manifest_writing import write_manifest
 
         manifest = read_manifest(files)
         if path is not None:
             write_manifest(manifest, path, form)
             return read_manifest(os.fspath(path))
         return manifest
+
+    def check_manifest(self, files: Source) -> ManifestCheck:
+        """Look at a list of files: :func:`gen3nb.transfer.manifest_checking.check_manifest`."""
+        from gen3nb.transfer.manifest_checking import check_manifest
+
+        return check_manifest(files, self._connection.indexd)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from gen3nb.dictionary.elements import nearest
 from gen3nb.errors import Gen3Error, MissingExtra, ValidationError
-from gen3nb.frames.casting import typed_by_origin
+from gen3nb.frames.casting import cast, typed_by_origin
 from gen3nb.frames.codec import plain_column
 from gen3nb.frames.origin import tag
 from gen3nb.frames.record_files import read_records
@@ -22,9 +22,9 @@ from gen3nb.frames.tsv import cell_text, node_of_cells, read_tsv
 from gen3nb.frames.workbooks import read_workbook
 
 if TYPE_CHECKING:
-    from gen3nb.dictionary import Dictionary
+    from gen3nb.dictionary import Dictionary, Node
 
-__all__ = ["ENDINGS", "READABLE", "read_files", "where_of", "write_frame"]
+__all__ = ["ENDINGS", "READABLE", "properties_of", "read_files", "where_of", "write_frame"]
 
 TABLES = (".tsv", ".csv", ".txt")
 # what lies beside the records in a folder that was exported, or is a snapshot
@@ -317,6 +317,39 @@ def where_of(texts: Sequence[str], dictionary: Dictionary, node: str) -> dict[st
         else:
             found[column] = [_value(one.strip(), kind, text) for one in wanted.split(",")]
     return found
+
+
+def properties_of(texts: Sequence[str], node: Node) -> dict[str, Any]:
+    """Read properties and links as they are typed: ``data_format=BAM``, ``experiments.submitter_id=exp``.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        ``name=value``, the value as a cell of a TSV has it.
+    node : Node
+        Types the values.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValidationError
+        A text is not of this form, or a name is given twice.
+    """
+    cells: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name or not value.strip():
+            raise ValidationError(f"{text!r} is no property: write name=value, such as data_format=BAM")
+        if name in cells:
+            raise ValidationError(f"the property {name} is given twice: {cells[name]!r} and {value!r}")
+        cells[name] = value
+    row = pd.DataFrame({name: pd.array([value], dtype="string") for name, value in cells.items()})
+    typed = cast(row, node) if cells else row
+    return {str(name): plain_column(typed[name], None)[0] for name in typed.columns}
 
 
 def _pattern(text: str, whole: str) -> re.Pattern[str]:

@@ -156,8 +156,9 @@ class ValidationReport:
         for column, rows in zip(self.summary["column"], self.summary["rows"], strict=True):
             worst[column] += rows
         where = ", ".join(f"{column} ({rows:,})" for column, rows in worst.most_common(3))
-        more = f" and {len(worst) - 3} more columns" if len(worst) > 3 else ""
-        return f"{len(self.bad_positions):,} of {checked} have problems: {where}{more}"
+        more = f" and {counted(len(worst) - 3, 'more column')}" if len(worst) > 3 else ""
+        bad = len(self.bad_positions)
+        return f"{bad:,} of {checked} {'has' if bad == 1 else 'have'} problems: {where}{more}"
 
     def __repr__(self) -> str:
         return f"<ValidationReport: {self}>"

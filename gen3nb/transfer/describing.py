@@ -78,11 +78,12 @@ def describe(
     connection: Connection,
     project: ProjectId,
     collection: str | None = None,
+    dry_run: bool = False,
     progress: Progress = True,
 ) -> SubmissionReport:
     """Submit records of files (sheepdog); first the collection that they belong to, where they need one."""
     frames = _frames(rows, node, connection.dictionary, project, collection)
-    return submit(frames, connection=connection, project=project, progress=progress)
+    return submit(frames, connection=connection, project=project, dry_run=dry_run, progress=progress)
 
 
 def check_described(
@@ -133,7 +134,9 @@ def _frames(
         rows = rows.assign(**{column: collection or f"{project.code}_{node.name}"})
     if column not in rows.columns:
         return {node.name: rows}
-    named = [str(one) for one in rows[column].dropna().unique() if not isinstance(one, list)]
+    # a link that takes several may hold a list
+    cells = [one if isinstance(one, list) else [one] for one in rows[column]]
+    named = list(dict.fromkeys(str(one) for cell in cells for one in cell if not pd.isna(one)))
     if not named:
         return {node.name: rows}
     above = [one for one in dictionary[COLLECTION].links if one.target == "project"]

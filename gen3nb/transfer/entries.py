@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ import pandas as pd
 from gen3nb.errors import TransferError
 from gen3nb.transfer.hashing import known_hashes
 
-__all__ = ["GUIDS", "NAMES", "READ", "URLS", "Entry", "entry_of"]
+__all__ = ["AUTHZ", "GUIDS", "HASHES", "NAMES", "READ", "SIZES", "URLS", "Entry", "entry_of", "shard_of"]
 
 GUIDS = ("object_id", "guid", "did", "drs_uri", "file_id", "id")
 NAMES = ("file_name", "filename", "title", "name")
@@ -66,6 +67,7 @@ def entry_of(facts: Mapping[str, Any], row: int, place: str) -> Entry:
         hashes |= dict(listed)
     elif isinstance(listed, list):  # as DRS has them
         hashes |= {str(one.get("type")): one.get("checksum") for one in listed if isinstance(one, Mapping)}
+    known = known_hashes(hashes)
     # a record's own id is no GUID: it counts only where nothing else is called like one
     names = [name for name in GUIDS if name != "id"] if (set(GUIDS) - {"id"}) & set(facts) else ["id"]
     guid = next((str(given[name]).strip() for name in names if name in given), "")
@@ -74,12 +76,22 @@ def entry_of(facts: Mapping[str, Any], row: int, place: str) -> Entry:
         guid=_without_host(guid),
         file_name=name,
         size=_size(next((given[name] for name in SIZES if name in given), None), place),
-        hashes=known_hashes(hashes),
+        hashes=known,
         urls=_list(next((given[name] for name in URLS if name in given), ())),
         authz=_list(given.get("authz", ())),
         row=row,
-        more={name: value for name, value in given.items() if name not in READ},
+        # a hash that is none is kept as it was given, to be repaired
+        more={
+            name: value
+            for name, value in given.items()
+            if name not in READ or (name in HASHES and HASHES[name] not in known)
+        },
     )
+
+
+def shard_of(entry: Entry, of: int) -> int:
+    """Give which of so many parts an entry is in, from 1: by its GUID alone, on every machine the same."""
+    return zlib.crc32((entry.guid or str(entry.row)).encode()) % of + 1
 
 
 def _without_host(guid: str) -> str:

@@ -10,33 +10,23 @@ import io
 import json
 import os
 import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import ijson
 import pandas as pd
 
-from gen3nb.dictionary.elements import nearest
 from gen3nb.errors import TransferError
 from gen3nb.frames.selection import Selection
-from gen3nb.transfer.entries import GUIDS, READ, URLS, Entry, entry_of
+from gen3nb.transfer.entries import GUIDS, READ, URLS, Entry, entry_of, shard_of
+from gen3nb.transfer.kept import Seen
 
-__all__ = ["Entry", "Form", "Manifest", "Source", "joined", "read_manifest", "write_manifest"]
-
-#: Whose manifest to write: what each of them calls a file's GUID, name, size and hash.
-Form: TypeAlias = Literal["portal", "data-client", "gen3"]
+__all__ = ["Entry", "Manifest", "Source", "joined", "read_manifest"]
 
 #: What the files of manifests are called; anything else that is no file on disk is taken for a GUID.
 ENDINGS = (".json", ".jsonl", ".tsv", ".csv", ".txt")
 
-_FORMS: dict[str, tuple[str, str, str, str]] = {
-    "portal": ("object_id", "file_name", "file_size", "md5sum"),
-    "data-client": ("object_id", "title", "size", "md5"),
-    "gen3": ("guid", "file_name", "size", "md5"),
-}
 _LONGEST_CELL = 1 << 24
 
 
@@ -82,7 +72,7 @@ class Manifest:
             raise TransferError(f"A shard is one of its total: 1/{of} to {of}/{of}, not {number}/{of}.")
 
         def part() -> Iterator[Entry]:
-            return (one for one in self if zlib.crc32((one.guid or str(one.row)).encode()) % of == number - 1)
+            return (one for one in self if shard_of(one, of) == number)
 
         return Manifest(part, f"{self.name}, shard {number}/{of}")
 
@@ -169,13 +159,17 @@ def joined(sources: Iterable[Source]) -> Manifest:
     parts = [read_manifest(source) for source in sources]
 
     def entries() -> Iterator[Entry]:
-        seen: dict[str, Entry] = {}
+        seen = Seen()
+        count = 0
         for part in parts:
             for one in part:
-                known = seen.get(one.guid)
-                if known is None:
-                    if one.guid:
-                        seen[one.guid] = one
+                count += 1
+                if not one.guid:
+                    yield one
+                    continue
+                facts = json.dumps([one.size, dict(one.hashes)])
+                place, known = seen.first(one.guid, count, facts)
+                if place == count:
                     yield one
                 elif why := _differing(known, one):
                     raise TransferError(
@@ -186,89 +180,15 @@ def joined(sources: Iterable[Source]) -> Manifest:
     return Manifest(entries, " and ".join(part.name for part in parts) or "no manifest")
 
 
-def _differing(one: Entry, other: Entry) -> str:
-    if one.size is not None and other.size is not None and one.size != other.size:
-        return f"its size is {one.size:,} and {other.size:,} bytes"
-    for kind in one.hashes.keys() & other.hashes.keys():
-        if one.hashes[kind] != other.hashes[kind]:
-            return f"its {kind} is {one.hashes[kind]} and {other.hashes[kind]}"
+def _differing(known: str, other: Entry) -> str:
+    """Say how an entry differs from what was said of its GUID before."""
+    size, hashes = json.loads(known)
+    if size is not None and other.size is not None and size != other.size:
+        return f"its size is {size:,} and {other.size:,} bytes"
+    for kind in hashes.keys() & other.hashes.keys():
+        if hashes[kind] != other.hashes[kind]:
+            return f"its {kind} is {hashes[kind]} and {other.hashes[kind]}"
     return ""
-
-
-def write_manifest(entries: Iterable[Entry], path: str | os.PathLike[str], form: Form = "portal") -> int:
-    """Write a manifest: JSON, or a tab-separated table where the path ends with ``.tsv``.
-
-    Parameters
-    ----------
-    entries : iterable of Entry
-    path : str or path
-        It appears whole or not at all.
-    form : {"portal", "data-client", "gen3"}
-        Whose names to use. The portal's are also gen3-client's; those of gen3 are for the SDK's tools.
-
-    Returns
-    -------
-    int
-        How many files it lists.
-
-    Raises
-    ------
-    TransferError
-        There is no such form, or it cannot be written.
-    """
-    if form not in _FORMS:
-        hint = nearest(str(form), list(_FORMS))
-        words = f" Did you mean {hint[0]!r}?" if hint else ""
-        raise TransferError(
-            f"There is no manifest of the form {form!r}; there are: {', '.join(_FORMS)}.{words}"
-        )
-    target = Path(path).expanduser()
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    write = _write_table if target.suffix.lower() in (".tsv", ".txt") else _write_json
-    try:
-        with open(part, "w", encoding="utf-8", newline="") as file:
-            count = write(entries, file, form)
-        os.replace(part, target)
-    except OSError as error:
-        raise TransferError(f"The manifest {target} cannot be written: {error.strerror}.") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
-    return count
-
-
-def _named(one: Entry, form: Form) -> dict[str, Any]:
-    guid, name, size, md5 = _FORMS[form]
-    facts: dict[str, Any] = {guid: one.guid, name: one.file_name, size: one.size, md5: one.hashes.get("md5")}
-    facts |= {kind: value for kind, value in one.hashes.items() if kind != "md5"}
-    if form == "gen3":
-        facts |= {"urls": list(one.urls), "authz": list(one.authz)}
-    return facts
-
-
-def _write_json(entries: Iterable[Entry], file: io.TextIOBase, form: Form) -> int:
-    count = 0
-    file.write("[")
-    for count, one in enumerate(entries, start=1):
-        facts = {name: value for name, value in _named(one, form).items() if value not in (None, [])}
-        file.write(",\n " if count > 1 else "\n ")
-        json.dump(facts, file, ensure_ascii=False)
-    file.write("\n]\n")
-    return count
-
-
-def _write_table(entries: Iterable[Entry], file: io.TextIOBase, form: Form) -> int:
-    names = [*_FORMS[form], "sha256", "sha512"] + (["urls", "authz"] if form == "gen3" else [])
-    table = csv.DictWriter(file, names, delimiter="\t", extrasaction="ignore", lineterminator="\n")
-    table.writeheader()
-    count = 0
-    for one in entries:
-        count += 1
-        facts = _named(one, form)
-        table.writerow(
-            {name: " ".join(value) if isinstance(value, list) else value for name, value in facts.items()}
-        )
-    return count
 
 
 # --- where entries come from ------------------------------------------------------------------------------

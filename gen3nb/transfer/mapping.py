@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from gen3nb.errors import TransferError
+from gen3nb.frames.files import read_files
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.reports import counted
 from gen3nb.frames.selection import Selection
 from gen3nb.transfer.describing import check_described, describe, file_node, with_properties
+from gen3nb.transfer.entries import AUTHZ, GUIDS, HASHES, NAMES, SIZES, URLS
 from gen3nb.transfer.hashing import known_hashes
+from gen3nb.transfer.manifest import read_manifest
 
 if TYPE_CHECKING:
     from gen3nb.client.project import ProjectId, ProjectLike
+    from gen3nb.dictionary import Dictionary, Node
     from gen3nb.frames.submission import SubmissionReport
     from gen3nb.transfer.upload import UploadConnection
 
-__all__ = ["map_files", "unmapped"]
+__all__ = ["map_files", "read_files_to_map", "unmapped"]
 
 PAGE = 10_000
 COLUMNS = ["object_id", "file_name", "file_size", "md5sum", "authz", "uploader", "created", "ready"]
+#: Whatever else lists of files say of a file, and no record does.
+OF_LISTS = frozenset(
+    {*GUIDS[:-1], *NAMES, *SIZES, *HASHES, *URLS, *AUTHZ, *COLUMNS, "acl", "hashes", "checksums"}
+)
 
 
 def unmapped(*, connection: UploadConnection, project: ProjectLike | None = None) -> pd.DataFrame:
@@ -94,6 +105,7 @@ def map_files(
     project: ProjectLike,
     properties: Mapping[str, Any] | None = None,
     collection: str | None = None,
+    dry_run: bool = False,
     progress: Progress = True,
 ) -> SubmissionReport:
     """Make the records that describe files which are in the commons already.
@@ -104,8 +116,8 @@ def map_files(
     Parameters
     ----------
     frame : pandas.DataFrame
-        A column ``object_id``, and the properties and links of the records; as :func:`unmapped` gives it, or
-        with the columns that are yours.
+        A column ``object_id`` (or ``guid``, ``did``, as manifests call it), and the properties and links of
+        the records; as :func:`unmapped` gives it, or with the columns that are yours.
     connection : UploadConnection
     node : str
         ``"submitted_aligned_reads"`` …
@@ -115,6 +127,8 @@ def map_files(
     collection : str, optional
         The submitter_id of the core_metadata_collection, made if need be; by default one for project and
         node.
+    dry_run : bool
+        Only check and compare.
     progress : bool or callable
 
     Returns
@@ -130,13 +144,64 @@ def map_files(
     """
     schema = file_node(connection.dictionary, node)
     target = connection.project_id(project)
-    if "object_id" not in frame.columns:
-        raise TransferError("The frame names no files: it has no column object_id (their GUIDs).")
-    given = frame.drop(columns=[name for name in ("authz", "uploader", "created", "ready") if name in frame])
+    given = _as_records_have_it(frame, schema)
     rows = with_properties(_with_facts(given, connection), schema, properties)
     options: dict[str, Any] = {"connection": connection, "project": target, "collection": collection}
     check_described(rows, schema, **options)
-    return describe(rows, schema, progress=progress, **options)
+    return describe(rows, schema, dry_run=dry_run, progress=progress, **options)
+
+
+def read_files_to_map(path: str | os.PathLike[str], node: str, dictionary: Dictionary) -> pd.DataFrame:
+    """Read a list of files that are to get records: a manifest of any kind, or a table of records.
+
+    Parameters
+    ----------
+    path : str or path
+        JSON, TSV, CSV, XLSX or Parquet.
+    node : str
+        Whose records they will be.
+    dictionary : Dictionary
+        Types the cells.
+
+    Raises
+    ------
+    TransferError, ValidationError
+        It is no such list.
+    """
+    file = Path(path).expanduser()
+    if file.suffix.lower() not in (".xlsx", ".parquet"):
+        read_manifest(file)  # says what is wrong with a web page, an empty file, a folder
+    if file.suffix.lower() != ".json":
+        return read_files([file], dictionary, node)[node]
+    problem = ""
+    try:
+        with open(file, encoding="utf-8-sig") as opened:
+            held = json.load(opened)
+    except (OSError, ValueError) as error:
+        problem = str(error)
+    if problem:
+        raise TransferError(f"The manifest {file} is not readable: {problem}.")
+    rows = held if isinstance(held, list) else [held]
+    if not rows or not all(isinstance(one, Mapping) for one in rows):
+        raise TransferError(f"{file} lists no files: a manifest is a list of objects with object_id.")
+    return pd.DataFrame.from_records(rows)
+
+
+def _as_records_have_it(frame: pd.DataFrame, node: Node) -> pd.DataFrame:
+    """Give a list of files the names of records, without what only such lists hold."""
+    named = {"object_id": GUIDS[:-1], "file_name": NAMES, "file_size": SIZES, "md5sum": ("md5sum", "md5")}
+    new = {}
+    for name, spellings in named.items():
+        found = next((one for one in spellings if one in frame.columns), None)
+        if found is not None and (found == name or found not in node.properties):
+            new[found] = name
+    if "object_id" not in new.values():
+        columns = ", ".join(map(str, frame.columns[:10]))
+        raise TransferError(
+            f"It names no files: there is no column object_id (their GUIDs). The columns are {columns}."
+        )
+    gone = [one for one in frame.columns if one in OF_LISTS and one not in new and one not in node.properties]
+    return frame.drop(columns=gone).rename(columns=new)
 
 
 def _with_facts(frame: pd.DataFrame, connection: UploadConnection) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -13,11 +14,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from gen3nb.client.redaction import redact
 from gen3nb.errors import AuthError, Conflict, Gen3Error, TransferError
 from gen3nb.frames.interrupts import noted
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
-from gen3nb.transfer.entries import Entry
+from gen3nb.transfer.entries import HASHES, Entry
+from gen3nb.transfer.kept import KeptEntries, Seen
 from gen3nb.transfer.manifest import Source, read_manifest
 from gen3nb.transfer.patience import is_passing, patiently
 from gen3nb.transfer.present import Present, agree
@@ -144,11 +147,11 @@ class _Registration:
         self.stop = stop
         self.dry_run = dry_run
         self.spool = Spool()
-        self.left: list[tuple[Entry, str]] = []
+        self.left = KeptEntries()
         self.interrupted = False
         self.fatal: Gen3Error | None = None
-        self._guids: dict[str, int] = {}
-        self._contents: dict[tuple[Any, ...], Entry] = {}
+        self._guids = Seen()
+        self._contents = Seen()
         self._present: dict[tuple[str, ...], Present] = {}
 
     def interrupt(self) -> None:
@@ -192,11 +195,12 @@ class _Registration:
         return "interrupted" if self.interrupted else str(self.fatal) if self.fatal else "stopped"
 
     def _settle(self, one: _Checked) -> None:
-        name = one.entry.file_name or (one.entry.urls[0] if one.entry.urls else "")
+        urls = tuple(_plain(url) for url in one.entry.urls)
+        name = one.entry.file_name or (urls[0] if urls else "")
         outcome = Outcome(one.entry.guid, name, 0, 0.0, one.hash, one.status, one.why)
         self.spool.put([(one.at, outcome)])
         if one.status in ("failed", "not started"):
-            self.left.append((one.entry, one.why))
+            self.left.add(replace(one.entry, urls=urls), one.why)
 
     # -- checks --------------------------------------------------------------------------------------------
 
@@ -205,9 +209,9 @@ class _Registration:
         entry = replace(entry, authz=entry.authz or self.usual)
         why = "; ".join(_problems(entry))
         if not why and entry.guid:
-            first = self._guids.setdefault(entry.guid, entry.row)
-            if first != entry.row:
-                why = f"the GUID stands in row {first} too"
+            first, row = self._guids.first(entry.guid, at, str(entry.row))
+            if first != at:
+                why = f"the GUID stands in row {row} too"
         return _Checked(at, entry, "failed" if why else "", why)
 
     def _compared(self, checked: list[_Checked]) -> list[_Checked]:
@@ -229,12 +233,11 @@ class _Registration:
     def _by_content(self, one: _Checked) -> _Checked:
         """Find the GUID of an entry that names none, by what it holds; else make one."""
         entry = one.entry
-        key = (entry.size, *sorted(entry.hashes.items()), *sorted(entry.authz))
-        first = self._contents.get(key)
-        if first is not None:
-            why = f"the same content as row {first.row}: give it a GUID, or put both urls in one row"
+        key = json.dumps([entry.size, sorted(entry.hashes.items()), sorted(entry.authz)])
+        first, row = self._contents.first(key, one.at, str(entry.row))
+        if first != one.at:
+            why = f"the same content as row {row}: give it a GUID, or put both urls in one row"
             return replace(one, status="failed", why=why)
-        self._contents[key] = entry
         authz = tuple(sorted(entry.authz))
         if authz not in self._present:
             self._present[authz] = Present(self.indexd, authz, self.username, BATCH)
@@ -288,6 +291,11 @@ class _Stopped(Gen3Error):
     """Somebody wants it to stop."""
 
 
+def _plain(url: str) -> str:
+    """Give a url without its query where that is a secret, as that of a presigned one."""
+    return url if redact(url) == url else url.partition("?")[0]
+
+
 def _hashes(entry: Entry) -> dict[str, str]:
     """Give the hashes as the index spells their kinds."""
     return {"sha1" if kind == "sha" else kind: value for kind, value in entry.hashes.items()}
@@ -297,20 +305,23 @@ def _problems(entry: Entry) -> Iterator[str]:
     """Say what an entry lacks."""
     if entry.size is None:
         yield "its size is missing (bytes)"
-    if not entry.hashes:
-        yield "it has no hash, or one that is none: md5, sha1, sha256 or sha512, in hexadecimal"
+    wrong = [f"{name} {entry.more[name]!r}" for name in HASHES if name in entry.more]
+    if wrong:
+        yield f"its {' and '.join(wrong)} is no such hash: it has other digits, or not as many"
+    elif not entry.hashes:
+        yield "it has no hash: md5, sha1, sha256 or sha512, in hexadecimal"
     if not entry.urls:
         yield "it has no url: where is the file?"
     for url in entry.urls:
         parts = urlsplit(url)
         if not parts.scheme or not parts.netloc:
-            yield f"{url!r} is no place: write s3://bucket/key, gs://…, https://…"
-        elif parts.query and ("signature" in parts.query.lower() or "X-Amz" in parts.query):
+            yield f"{_plain(url)!r} is no place: write s3://bucket/key, gs://…, https://…"
+        elif _plain(url) != url:
             yield "its url is a presigned one, which runs out and is a secret: write where the file is"
     if entry.guid and not _GUID.fullmatch(entry.guid):
         yield f"{entry.guid!r} is no GUID: it ends with a UUID, such as {uuid.UUID(int=0)}"
     if not entry.authz:
-        yield "nobody would be able to read it: it has no authz, and none is given for all (authz=, project=)"
+        yield "nobody would be able to read it: it has no authz, and none is given for all (authz or project)"
     for resource in entry.authz:
         if not resource.startswith("/"):
             yield f"{resource!r} is no resource: write /programs/P/projects/Q"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
-from gen3nb.errors import TransferError
 from gen3nb.transfer.entries import Entry
+from gen3nb.transfer.kept import KeptEntries
+from gen3nb.transfer.manifest_writing import write_table
 from gen3nb.transfer.report import TransferReport
 from gen3nb.transfer.spool import Spool
 
 __all__ = ["RegisterReport"]
-
-COLUMNS = ("guid", "file_name", "size", "md5", "sha1", "sha256", "sha512", "urls", "authz", "why")
 
 
 class RegisterReport(TransferReport):
@@ -25,9 +23,17 @@ class RegisterReport(TransferReport):
     :class:`~gen3nb.transfer.report.TransferReport` has.
     """
 
-    def __init__(self, spool: Spool, left: Iterable[tuple[Entry, str]], **options: Any) -> None:
+    def __init__(self, spool: Spool, left: KeptEntries, **options: Any) -> None:
         super().__init__(spool, verb="registered", **options)
-        self._left = list(left)
+        self._left = left
+
+    def __str__(self) -> str:
+        if not self.dry_run or not len(self):
+            return super().__str__()
+        counts = self.counts
+        words = [f"{counts.get('registered', 0):,} to register"]
+        words += [f"{counts[name]:,} {name}" for name in ("already there", "failed") if counts.get(name)]
+        return f"dry run, nothing registered: {', '.join(words)}"
 
     def to_manifest(self, path: str | os.PathLike[str]) -> int:
         """Write the entries that are not registered, with the reason of each, to be repaired and given again.
@@ -35,7 +41,7 @@ class RegisterReport(TransferReport):
         Parameters
         ----------
         path : str or path
-            A tab-separated table.
+            A table, with tabs or, where it ends in ``.csv``, commas. It appears whole or not at all.
 
         Returns
         -------
@@ -47,26 +53,24 @@ class RegisterReport(TransferReport):
         TransferError
             It cannot be written.
         """
-        if not self._left:
+        if not len(self._left):
             return 0
-        target = Path(path).expanduser()
-        try:
-            with open(target, "w", encoding="utf-8", newline="") as file:
-                table = csv.writer(file, delimiter="\t", lineterminator="\n")
-                table.writerow(COLUMNS)
-                for entry, why in self._left:
-                    hashes = [entry.hashes.get(kind, "") for kind in ("md5", "sha", "sha256", "sha512")]
-                    size = "" if entry.size is None else entry.size
-                    lists = [" ".join(entry.urls), " ".join(entry.authz)]
-                    table.writerow([entry.guid, entry.file_name or "", size, *hashes, *lists, why])
-        except OSError as error:
-            raise TransferError(f"The manifest {target} cannot be written: {error.strerror}.") from error
-        return len(self._left)
+        return write_table(_reasoned(self._left), path, "gen3")
 
     def __reduce__(self) -> tuple[Any, ...]:
         facts = {"where": self.where, "seconds": self.seconds, "notes": self.notes, "dry_run": self.dry_run}
-        return (_again, (list(self), self._left, facts))
+        return (_again, (list(self), list(self._left), facts))
+
+
+def _reasoned(left: Iterable[tuple[Entry, str]]) -> Iterator[Entry]:
+    """Give entries that say why they are not registered."""
+    for entry, why in left:
+        more = {name: value for name, value in entry.more.items() if name != "why"}
+        yield replace(entry, more={**more, "why": why})
 
 
 def _again(outcomes: list[Any], left: list[tuple[Entry, str]], facts: dict[str, Any]) -> RegisterReport:
-    return RegisterReport(Spool(outcomes), left, **facts)
+    kept = KeptEntries()
+    for entry, why in left:
+        kept.add(entry, why)
+    return RegisterReport(Spool(outcomes), kept, **facts)

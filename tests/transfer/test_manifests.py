@@ -11,7 +11,8 @@ import pytest
 from gen3nb.errors import TransferError
 from gen3nb.transfer.entries import Entry
 from gen3nb.transfer.hashing import hash_file, known_hashes, strongest
-from gen3nb.transfer.manifest import joined, read_manifest, write_manifest
+from gen3nb.transfer.manifest import joined, read_manifest
+from gen3nb.transfer.manifest_writing import write_manifest
 from gen3nb.transfer.report import TransferReport, bytes_of
 from gen3nb.transfer.spool import Outcome, Spool
 
