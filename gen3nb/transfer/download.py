@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from gen3nb.client.indexd import Indexd
 from gen3nb.client.transport import Transport
@@ -127,10 +127,12 @@ def download(
         raise TransferError(f"filename_format is one of {', '.join(FORMATS)}, not {filename_format!r}.")
     if not isinstance(parallel, int) or not 1 <= parallel <= 1_000:
         raise TransferError(f"parallel is how many requests go at a time, 1 to 1,000, not {parallel!r}.")
+    if executor is not None and not hasattr(executor, "submit"):
+        raise TransferError(f"executor is one of concurrent.futures, not a {type(executor).__name__}.")
     manifest = read_manifest(files)
     tag = ""
     if shard is not None:
-        manifest = manifest.shard(*shard)
+        manifest = manifest.shard(*_which_part(shard))
         tag = f"{shard[0]}of{shard[1]}"
     target = _folder(folder, make=not dry_run)
     started = time.monotonic()
@@ -196,22 +198,37 @@ def download(
     return _finished(report, worker)
 
 
+def _which_part(shard: Any) -> tuple[int, int]:
+    if not isinstance(shard, tuple | list) or [type(one) for one in shard] != [int, int]:
+        raise TransferError(f"shard is which part of how many, such as (3, 16), not {shard!r}.")
+    return shard[0], shard[1]
+
+
 def _folder(given: str | os.PathLike[str], *, make: bool) -> Path:
     """Give the folder, made and writable."""
-    folder = Path(given).expanduser()
-    if folder.exists() and not folder.is_dir():
+    try:
+        folder = Path(given).expanduser()
+        taken = folder.exists() and not folder.is_dir()
+    except (TypeError, ValueError, RuntimeError, OSError) as error:
+        raise TransferError(f"Files cannot be downloaded into {given!r:.200}: {_words(error)}.") from error
+    if taken:
         raise TransferError(f"{folder} is a file; files are downloaded into a folder.")
     if not make:
         return folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TransferError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+    except (OSError, ValueError) as error:
+        words = "it is a link to where nothing is" if os.path.islink(folder) else _words(error)
+        raise TransferError(f"The folder {folder} cannot be made: {words}.") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise TransferError(
             f"You may not write into {folder}. Nothing was downloaded; choose another folder."
         )
     return folder
+
+
+def _words(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _announce(plan: Plan, endpoint: str) -> None:

@@ -13,7 +13,19 @@ import pandas as pd
 from gen3nb.errors import TransferError
 from gen3nb.transfer.hashing import known_hashes
 
-__all__ = ["AUTHZ", "GUIDS", "HASHES", "NAMES", "READ", "SIZES", "URLS", "Entry", "entry_of", "shard_of"]
+__all__ = [
+    "AUTHZ",
+    "GUIDS",
+    "HASHES",
+    "NAMES",
+    "READ",
+    "SIZES",
+    "URLS",
+    "Entry",
+    "entry_of",
+    "guid_of",
+    "shard_of",
+]
 
 GUIDS = ("object_id", "guid", "did", "drs_uri", "file_id", "id")
 NAMES = ("file_name", "filename", "title", "name")
@@ -70,10 +82,17 @@ def entry_of(facts: Mapping[str, Any], row: int, place: str) -> Entry:
     known = known_hashes(hashes)
     # a record's own id is no GUID: it counts only where nothing else is called like one
     names = [name for name in GUIDS if name != "id"] if (set(GUIDS) - {"id"}) & set(facts) else ["id"]
-    guid = next((str(given[name]).strip() for name in names if name in given), "")
+    named = [(one, guid_of(str(given[one]), place)) for one in names if one in given]
+    guid = named[0][1] if named else ""
+    for one, other in named[1:]:
+        if one != "file_id" and not _are_one(guid, other):
+            raise TransferError(
+                f"{place[0].upper()}{place[1:]} names two files: {named[0][0]} is {guid}, and {one} is "
+                f"{other}. Leave out what does not count."
+            )
     name = next((str(given[name]) for name in NAMES if name in given), None)
     return Entry(
-        guid=_without_host(guid),
+        guid=guid,
         file_name=name,
         size=_size(next((given[name] for name in SIZES if name in given), None), place),
         hashes=known,
@@ -94,9 +113,26 @@ def shard_of(entry: Entry, of: int) -> int:
     return zlib.crc32((entry.guid or str(entry.row)).encode()) % of + 1
 
 
-def _without_host(guid: str) -> str:
-    """Give the GUID of a ``drs://`` address."""
+def guid_of(text: str, place: str) -> str:
+    """Give the GUID that somebody wrote, also as a ``drs://`` address.
+
+    Raises
+    ------
+    TransferError
+        It is no text that could be sent.
+    """
+    guid = text.strip()
+    try:
+        guid.encode()
+    except UnicodeEncodeError:
+        raise TransferError(f"The GUID in {place} is no text: {guid!r}.") from None
     return guid.removeprefix("drs://").partition("/")[2] or guid if guid.startswith("drs://") else guid
+
+
+def _are_one(guid: str, other: str) -> bool:
+    """Say whether two GUIDs are one, but for the commons' prefix."""
+    long, short = (guid, other) if len(guid) > len(other) else (other, guid)
+    return long == short or long.endswith((f"/{short}", f":{short}"))
 
 
 def _is_empty(value: Any) -> bool:

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,7 +20,7 @@ import pandas as pd
 
 from gen3nb.errors import TransferError
 from gen3nb.frames.selection import Selection
-from gen3nb.transfer.entries import GUIDS, READ, URLS, Entry, entry_of, shard_of
+from gen3nb.transfer.entries import GUIDS, READ, URLS, Entry, entry_of, guid_of, shard_of
 from gen3nb.transfer.kept import Seen
 
 __all__ = ["Entry", "Manifest", "Source", "joined", "read_manifest"]
@@ -28,6 +29,8 @@ __all__ = ["Entry", "Manifest", "Source", "joined", "read_manifest"]
 ENDINGS = (".json", ".jsonl", ".tsv", ".csv", ".txt")
 
 _LONGEST_CELL = 1 << 24
+#: What is a GUID also where a file on disk is called so, as after ``filename_format="guid"``.
+_UUID = re.compile(r"(?:[\w.]+[/:])?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Manifest:
@@ -134,12 +137,20 @@ def read_manifest(source: Source) -> Manifest:
             return _of_file(Path(text).expanduser())
         if not text.strip():
             raise TransferError("An empty text is no GUID and no manifest.")
-        return Manifest(lambda: iter([Entry(text.strip(), row=1)]), text.strip())
+        only = _of_item(text, 1)
+        return Manifest(lambda: iter([only]), text.strip())
     if isinstance(source, Mapping):
-        return Manifest(lambda: iter([entry_of(source, 1, "the record")]), "one file")
-    if not isinstance(source, Iterable):
+        one = entry_of(source, 1, "the record")
+        if not one.guid and not one.urls:
+            raise TransferError(
+                f"The record names no file: it has no {GUIDS[0]}, {GUIDS[1]} or {GUIDS[2]}. It has: "
+                f"{', '.join(map(str, islice(source, 10))) or 'nothing'}."
+            )
+        return Manifest(lambda: iter([one]), "one file")
+    kind = type(source).__name__
+    if not isinstance(source, Iterable) or kind == "bytes" or hasattr(source, "read"):
         raise TransferError(
-            f"Files come as GUIDs, a manifest, a DataFrame or a Selection, not as a {type(source).__name__}."
+            f"Files come as GUIDs, the path of a manifest, a DataFrame or a Selection, not as a {kind}."
         )
     held = (
         list(source) if isinstance(source, list | tuple | set | frozenset | pd.Series | pd.Index) else source
@@ -197,9 +208,12 @@ def _differing(known: str, other: Entry) -> str:
 def _is_a_path(text: str) -> bool:
     if text.lower().endswith(ENDINGS):
         return True
+    if _UUID.fullmatch(text):
+        return False
     try:
-        return Path(text).expanduser().is_file()
-    except (OSError, ValueError):  # a name that is too long, or holds NUL
+        path = Path(text).expanduser()
+        return path.is_file() or (path.is_dir() and (path.is_absolute() or text.endswith(os.sep)))
+    except (OSError, ValueError, RuntimeError):  # too long, holds NUL, or the home of nobody
         return False
 
 
@@ -208,9 +222,9 @@ def _of_item(item: Any, row: int) -> Entry:
         return item
     if isinstance(item, Mapping):
         return entry_of(item, row, f"entry {row}")
-    if isinstance(item, str) and item.strip():
-        return Entry(item.strip(), row=row)
-    if item is None or item is pd.NA or item != item or item == "":
+    if isinstance(item, str):
+        return Entry(guid_of(item, f"entry {row}"), row=row)
+    if item is None or item is pd.NA or item != item:
         return Entry("", row=row)
     raise TransferError(f"Entry {row} is no GUID: {item!r}.")
 
@@ -220,16 +234,32 @@ def _of_frame(frame: pd.DataFrame) -> Iterator[Entry]:
     prefixed = [at for at, name in enumerate(names) if re.search(r"[._]object_id$", name)]
     if len(prefixed) == 1 and "object_id" not in names:  # of a join
         names[prefixed[0]] = "object_id"
-    if not (set(GUIDS) - {"id"} | set(URLS)) & set(names):
-        raise TransferError(
-            "The frame names no files: it has no column object_id (the GUIDs of file records). Its columns: "
-            f"{', '.join(names[:10])}{' …' if len(names) > 10 else ''}."
-        )
+    _see_that_it_names_files(frame, names, [names[at] for at in prefixed])
     wanted = [at for at, name in enumerate(names) if name in READ]
     columns = [frame.iloc[:, at].tolist() for at in wanted]
     for row, values in enumerate(zip(*columns, strict=True), start=2):
         facts = {names[at]: value for at, value in zip(wanted, values, strict=True)}
         yield entry_of(facts, row, f"row {row} of the frame")
+
+
+def _see_that_it_names_files(frame: pd.DataFrame, names: list[str], prefixed: list[str]) -> None:
+    """Refuse a frame without a column of GUIDs, and one where it is not clear which that is."""
+    twice = sorted({name for name in names if name in READ and names.count(name) > 1})
+    if twice:
+        raise TransferError(f"The frame has several columns called {', '.join(twice)}. Leave one of each.")
+    if (set(GUIDS) - {"id"} | set(URLS)) & set(names):
+        return
+    if len(prefixed) > 1:
+        raise TransferError(
+            f"The frame has several columns of GUIDs: {', '.join(prefixed)}. Give the one that you mean: "
+            f"frame[{prefixed[0]!r}]."
+        )
+    index = [str(name) for name in frame.index.names if name in GUIDS]
+    hint = f"{index[0]} is its index: frame.reset_index() makes a column of it. " if index else ""
+    raise TransferError(
+        "The frame names no files: it has no column object_id (the GUIDs of file records). "
+        f"{hint}Its columns: {', '.join(names[:10]) or 'none'}{' …' if len(names) > 10 else ''}."
+    )
 
 
 def _of_selection(selection: Selection) -> Manifest:

@@ -22,6 +22,7 @@ LONGEST = 220
 _LONGEST_ENDING = 20
 # What no system has anything against; but for the names of devices.
 _PLAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._ -]{0,198}[A-Za-z0-9_-])?")
+_PARTIAL = re.compile(r"\.[0-9a-f]{8}\.part$")  # what only files on their way are called
 _RESERVED = re.compile(r"(?i)(?:con|prn|aux|nul|clock\$|com\d|lpt\d)(?:\.|$)")
 
 
@@ -53,7 +54,8 @@ def _last_part(url: str) -> str:
 
 def _safe(name: str, guid: str) -> str:
     parts = [_part(one) for one in name.split("/") if one.strip(" .")]
-    return "/".join(parts) or _part(guid.replace("/", "_")) or "file"
+    safe = "/".join(parts) or _part(guid.replace("/", "_")) or "file"
+    return f"{safe}_" if safe.endswith(".part") and _PARTIAL.search(safe) else safe
 
 
 def _part(name: str) -> str:

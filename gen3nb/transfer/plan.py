@@ -32,6 +32,9 @@ __all__ = ["CHECK", "REFUSED", "THERE", "WANTED", "Maker", "Plan", "Planned", "c
 WANTED, THERE, CHECK, REFUSED = "wanted", "there", "check", "refused"
 
 STEP = 1_000
+_COMBINED = 'filename_format="combined" puts GUIDs before names'
+#: What has a name that is no file's.
+FOLDER = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class Plan:
         self.folder = folder
         self.notes: list[str] = []
         self.replaced = self.unsized = self.bytes = self.coming = 0
+        self._within: set[str] = set()  # folders that are taken already
         self.counts = dict.fromkeys((WANTED, THERE, CHECK, REFUSED), 0)
         self._base = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._base.execute(
@@ -147,6 +151,20 @@ class Plan:
         if self._base.execute("insert or ignore into name values (?, ?)", (key, guid)).rowcount:
             return ""
         return str(self._base.execute("select guid from name where key = ?", (key,)).fetchone()[0])
+
+    def below(self, name: str) -> str:
+        """Take the folders that a name is in; give the GUID of the file that is called like one of them."""
+        for at in (at for at, sign in enumerate(name) if sign == "/"):
+            folder = name[:at]
+            if folder in self._within:
+                continue
+            other = self.taken(folder, FOLDER)
+            if other not in ("", FOLDER):
+                return other
+            if len(self._within) > STEP:
+                self._within.clear()
+            self._within.add(folder)
+        return ""
 
     def close(self) -> None:
         """Let go of it."""
@@ -245,9 +263,10 @@ class Maker:
         """Say what is known of a file, by the index and by the manifest."""
         if record is None:
             name = local_name(entry.guid, entry.file_name, (), self.form)
-            return Planned(
-                position, entry.guid, name, state=REFUSED, why="the file index has no file of this GUID"
-            )
+            why = "the file index has no file of this GUID"
+            if entry.guid[-36:] != entry.guid[-36:].lower():
+                why += " (capitals count; most GUIDs have none)"
+            return Planned(position, entry.guid, name, state=REFUSED, why=why)
         guid = str(record["did"])
         urls = [str(url) for url in record.get("urls") or ()]
         name = local_name(guid, record.get("file_name") or entry.file_name, urls, self.form)
@@ -271,14 +290,15 @@ class Maker:
 
     def _named(self, file: Planned) -> Planned:
         """Give a file a name that no other of this plan has."""
+        if other := self.plan.below(file.name):
+            why = f"its folder is called as {other} is; {_COMBINED}"
+            return replace(file, state=REFUSED, why=why)
         other = self.plan.taken(file.name, file.guid)
         if not other or other == file.guid:
             return file
         if not self.rename:
-            why = (
-                f"its name is that of {other} too; rename=True numbers such files, "
-                'filename_format="combined" puts their GUIDs before their names'
-            )
+            whose = "a folder of other files" if other == FOLDER else f"{other} too"
+            why = f"its name is that of {whose}; rename=True numbers such files, {_COMBINED}"
             return replace(file, state=REFUSED, why=why)
         number = 2
         while self.plan.taken(numbered(file.name, number), file.guid) not in ("", file.guid):
@@ -297,8 +317,12 @@ class Maker:
             return replace(file, state=REFUSED, why=why)
         try:
             found = os.stat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return self._partly(file)
+        except FileNotFoundError:
+            # a link to where nothing is holds the name too
+            return None if os.path.islink(path) else self._partly(file)
+        except NotADirectoryError:
+            why = f"a file is in the place of the folder {os.path.dirname(path)}: move it; {_COMBINED}"
+            return replace(file, state=REFUSED, why=why)
         except OSError as error:
             return replace(file, state=REFUSED, why=f"{path} cannot be looked at: {error.strerror}")
         if stat.S_ISDIR(found.st_mode):

@@ -37,13 +37,18 @@ def commons() -> Iterator[gen3nb.Commons]:
         yield commons
 
 
-@pytest.fixture(autouse=True)
-def quick(commons: gen3nb.Commons, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Small ranges, short pauses, no faults left behind."""
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make ranges small and pauses short."""
     monkeypatch.setattr(large, "RANGE", UNIT)
     monkeypatch.setattr(downloader, "LARGE", 2 * UNIT)
     monkeypatch.setattr(fetching, "BLOCK", UNIT // 4)
     monkeypatch.setattr(fetching, "FIRST_PAUSE", 0.01)
+
+
+@pytest.fixture(autouse=True)
+def quick(commons: gen3nb.Commons, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Small ranges, short pauses, no faults left behind."""
+    hurry(monkeypatch)
     yield
     commons.sandbox.faults.clear()
 
