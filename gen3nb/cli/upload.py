@@ -85,7 +85,7 @@ def upload(
         typer.Option("--upload-path", metavar="PATH", help="The same: a file, a folder or a pattern."),
     ] = None,
     batch: Batch = True,
-    parallel: Parallel = 8,
+    parallel: Parallel = 16,
     include_subdirname: Subdirname = True,
     metadata: Annotated[
         bool, typer.Option("--metadata", help="What a_metadata.json says goes with a.bam.")
@@ -185,7 +185,7 @@ def upload_multiple(
         str, typer.Option("--upload-path", metavar="FOLDER", help="Where the files of the manifest are.")
     ],
     batch: Batch = True,
-    parallel: Parallel = 8,
+    parallel: Parallel = 16,
     bucket: Bucket = "",
     include_subdirname: Subdirname = True,
     force_multipart: ForceMultipart = False,

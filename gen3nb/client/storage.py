@@ -185,7 +185,9 @@ class Storage:
         response = self._request("GET", url, headers, None)
         return Body(response, _host(url))
 
-    def put(self, url: str, content: bytes | memoryview | BinaryIO | Iterable[bytes], length: int) -> str:
+    def put(
+        self, url: str, content: bytes | memoryview | BinaryIO | Iterable[bytes | memoryview], length: int
+    ) -> str:
         """Store an object, or a part of one.
 
         Parameters
@@ -316,7 +318,7 @@ class _Source:
         self._start = file.tell()
 
     @classmethod
-    def of(cls, content: bytes | memoryview | BinaryIO | Iterable[bytes], length: int) -> Any:
+    def of(cls, content: bytes | memoryview | BinaryIO | Iterable[bytes | memoryview], length: int) -> Any:
         """Give what is sent for bytes, a file or an iterable."""
         return cls(cast("BinaryIO", content), length) if hasattr(content, "read") else content
 

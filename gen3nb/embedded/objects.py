@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -156,25 +157,11 @@ class Objects:
         files = list(self._parts(upload, key, parts))
         path = self._path(key)
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self._uploads)
-        sums = {name: hashlib.new(name, usedforsecurity=False) for name in ("md5", "sha256")}
-        size = 0
-        try:
-            with os.fdopen(handle, "wb") as target:
-                for file in files:
-                    with file.open("rb") as part:
-                        while block := part.read(_BLOCK):
-                            target.write(block)
-                            size += len(block)
-                            for one in sums.values():
-                                one.update(block)
-        except OSError:
-            os.unlink(temporary)
-            raise
+        temporary, hashes = self._joined(files)
+        size = sum(file.stat().st_size for file in files)
         of_parts = hashlib.md5(usedforsecurity=False)
         for file in files:
             of_parts.update(bytes.fromhex(file.name.partition("-")[2]))
-        hashes = {name: one.hexdigest() for name, one in sums.items()}
         stored = self._settle(key, temporary, size, f"{of_parts.hexdigest()}-{len(files)}", hashes)
         done.write_text(json.dumps(asdict(stored)))
         for file in files:
@@ -235,6 +222,20 @@ class Objects:
             raise
         return temporary, {name: one.hexdigest() for name, one in sums.items()}
 
+    def _joined(self, files: Sequence[Path]) -> tuple[str, dict[str, str]]:
+        """Join files to a temporary one; give it and its hashes, each taken by a thread of its own."""
+        names = ("md5", "sha256")
+        handle, temporary = tempfile.mkstemp(dir=self._uploads)
+        try:
+            with ThreadPoolExecutor(len(names)) as threads, os.fdopen(handle, "wb", buffering=0) as target:
+                sums = [threads.submit(_hash_of, name, files) for name in names]
+                for file in files:
+                    _append(file, target)
+                return temporary, {name: one.result() for name, one in zip(names, sums, strict=True)}
+        except OSError:
+            os.unlink(temporary)
+            raise
+
     def _settle(self, key: str, temporary: str, size: int, etag: str, hashes: Mapping[str, str]) -> Stored:
         """Give a temporary file its place, and write down what is known of it."""
         path = self._path(key)
@@ -244,3 +245,23 @@ class Objects:
         os.replace(temporary, path)
         os.replace(notes, path.with_suffix(".json"))
         return stored
+
+
+def _hash_of(name: str, files: Iterable[Path]) -> str:
+    """Give the hash of the contents of files, one after the other."""
+    total, room = hashlib.new(name, usedforsecurity=False), memoryview(bytearray(_BLOCK))
+    for file in files:
+        with file.open("rb", buffering=0) as source:
+            while count := source.readinto(room):
+                total.update(room[:count])
+    return total.hexdigest()
+
+
+def _append(file: Path, target: BinaryIO) -> None:
+    """Append a file's content, by the system alone where it can."""
+    with file.open("rb", buffering=0) as source:
+        if hasattr(os, "copy_file_range"):
+            with suppress(OSError):  # not every file system knows how; the rest is copied below
+                while os.copy_file_range(source.fileno(), target.fileno(), 1 << 30):
+                    pass
+        shutil.copyfileobj(source, target, _BLOCK)

@@ -29,6 +29,8 @@ __all__ = ["Confirmer", "Verdict", "Waiting", "place_of"]
 logger = logging.getLogger("gen3nb")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two looks
+#: While others are being sent there is no hurry: so many files, or seconds, between two looks.
+LOOKED_AT_EACH, LOOKED_AT_AFTER = 200, 1.0
 
 
 @dataclass(slots=True)
@@ -108,8 +110,9 @@ class Confirmer:
         self.storage = storage
         self.wait = wait
         self.waiting: dict[str, Waiting] = {}
+        self.busy = False  # whether others are being sent
         self._pause = FIRST_PAUSE
-        self._next = 0.0
+        self._looked = 0.0  # when it was looked at last
         self._last = 0.0  # when the latest was sent that the commons has looked at
 
     def add(self, one: Waiting) -> None:
@@ -120,7 +123,11 @@ class Confirmer:
     @property
     def seconds(self) -> float | None:
         """How long until it is time to look again; ``None`` where nothing waits."""
-        return max(0.0, self._next - time.monotonic()) if self.waiting else None
+        if not self.waiting:
+            return None
+        patient = self.busy and len(self.waiting) < LOOKED_AT_EACH
+        pause = max(self._pause, LOOKED_AT_AFTER) if patient else self._pause
+        return max(0.0, self._looked + pause - time.monotonic())
 
     def look(self, *, last: bool = False) -> list[Verdict]:
         """Look at all that wait, 1,000 at a request, and give what can be said.
@@ -135,7 +142,7 @@ class Confirmer:
         Gen3Error
             The index does not answer.
         """
-        if not self.waiting or (self._next > time.monotonic() and not last):
+        if not self.waiting or (self.seconds and not last):
             return []
         found = self.indexd.bulk(list(self.waiting))
         verdicts = []
@@ -145,7 +152,7 @@ class Confirmer:
                 verdicts.append(verdict)
                 del self.waiting[guid]
         self._pause = FIRST_PAUSE if verdicts else min(2 * self._pause, LONGEST_PAUSE)
-        self._next = time.monotonic() + self._pause
+        self._looked = time.monotonic()
         return verdicts
 
     def _verdict(self, one: Waiting, record: Mapping[str, Any] | None, *, last: bool) -> Verdict | None:

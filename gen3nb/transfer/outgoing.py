@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
 
 from gen3nb.errors import TransferError
 from gen3nb.transfer.hashing import BLOCK, hasher
@@ -21,6 +23,7 @@ __all__ = [
     "Stopped",
     "Sums",
     "Window",
+    "hash_parts",
     "part_size",
     "read_blocks",
 ]
@@ -54,7 +57,7 @@ class Snapshot:
     size, modified : int
         Bytes, and nanoseconds since 1970.
     inode : int
-        Which file it is: one that was put in its place is another.
+        Which file it is: one that was put in its place is another. 0: that is not looked at.
     """
 
     path: str
@@ -78,6 +81,7 @@ class Snapshot:
         words = ""
         try:
             now = Snapshot.of(self.path, os.stat(self.path))
+            now = now if self.inode else replace(now, inode=0)
         except OSError as error:
             words = f"it cannot be read any more ({error.strerror})"
         else:
@@ -94,10 +98,14 @@ class Sums:
     def __init__(self) -> None:
         self._sums = {kind: hasher(kind) for kind in KINDS}
 
-    def update(self, block: bytes) -> None:
+    def update(self, block: bytes | memoryview) -> None:
         """Take some bytes in."""
         for one in self._sums.values():
             one.update(block)
+
+    def each(self) -> list[Any]:
+        """Give the ``hashlib`` objects, so that several threads can feed them."""
+        return list(self._sums.values())
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -106,7 +114,7 @@ class Sums:
 
 
 class Window:
-    """A part of a file, or all of it, as the body of a request; it can be sent again.
+    """A part of a file, or all of it, as the body of one request.
 
     Parameters
     ----------
@@ -115,13 +123,10 @@ class Window:
         Bytes.
     stop : threading.Event
         Ends it between two blocks.
-    moved : callable, optional
+    moved : callable
         Told how many bytes went; fewer than 0 where they have to go again.
-
-    Attributes
-    ----------
-    sums : Sums
-        Of the bytes of the last time.
+    sums : Sums, optional
+        Takes in what goes.
     """
 
     def __init__(
@@ -130,22 +135,23 @@ class Window:
         first: int,
         length: int,
         stop: threading.Event,
-        moved: Callable[[int], None] = lambda count: None,
+        moved: Callable[[int], None],
+        sums: Sums | None = None,
     ) -> None:
         self.file = file
         self.first = first
         self.length = length
-        self.sums = Sums()
+        self.sums = sums
         self._stop = stop
         self._moved = moved
         self._gone = 0
 
-    def seek(self, place: int) -> None:
-        """Begin anew."""
+    def take_back(self) -> None:
+        """Tell that what went has to go again."""
         self._moved(-self._gone)
         self._gone = 0
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[memoryview]:
         """Give the bytes; the last of them only if the file is still the same.
 
         Raises
@@ -154,12 +160,14 @@ class Window:
             It is not, so that the store does not get all it was promised, and keeps nothing.
         Stopped
         """
-        self.seek(0)
-        self.sums = Sums()
+        self.take_back()
+        if self.sums is not None:
+            self.sums = Sums()
         if not self.length:
             self.file.check()
         for block in read_blocks(self.file, self.first, self.length, self._stop):
-            self.sums.update(block)
+            if self.sums is not None:
+                self.sums.update(block)
             if self._gone + len(block) == self.length:
                 self.file.check()
             yield block
@@ -167,8 +175,8 @@ class Window:
             self._moved(len(block))
 
 
-def read_blocks(file: Snapshot, first: int, length: int, stop: threading.Event) -> Iterator[bytes]:
-    """Read a part of a file, a block at a time.
+def read_blocks(file: Snapshot, first: int, length: int, stop: threading.Event) -> Iterator[memoryview]:
+    """Read a part of a file, a block at a time; each is gone when the next one is asked for.
 
     Raises
     ------
@@ -179,23 +187,63 @@ def read_blocks(file: Snapshot, first: int, length: int, stop: threading.Event) 
     Stopped
     """
     left = length
+    # one buffer for all: memory that is asked for anew costs about as much as hashing
+    room = memoryview(bytearray(min(left, BLOCK)))
     try:
         with open(file.path, "rb", buffering=0) as opened:
             opened.seek(first)
             while left:
                 if stop.is_set():
                     raise Stopped("stopped before it was complete; the same call again goes on")
-                block = opened.read(min(left, BLOCK))
-                if not block:
+                count = opened.readinto(room[: min(left, BLOCK)])
+                if not count:
                     file.check()
                     raise FileChanged("it became shorter while it was being uploaded: nothing of it is kept")
-                left -= len(block)
-                yield block
+                left -= count
+                yield room[:count]
     except FileNotFoundError:
         file.check()
         raise
     except OSError as error:
         raise TransferError(f"it cannot be read: {error.strerror or error}") from error
+
+
+def hash_parts(
+    file: Snapshot, length: int, sums: Sums, stop: threading.Event
+) -> Generator[tuple[int, int, str]]:
+    """Read a file once, in order, and give the md5 of each of its parts.
+
+    Each kind of hash is taken by a thread of its own: ``hashlib`` lets others run meanwhile.
+
+    Parameters
+    ----------
+    file : Snapshot
+    length : int
+        Bytes of a part.
+    sums : Sums
+        Takes in all of the file.
+    stop : threading.Event
+
+    Yields
+    ------
+    tuple
+        Where a part begins, how many bytes it has, and its md5.
+
+    Raises
+    ------
+    TransferError
+        As :func:`read_blocks`.
+    """
+    with ThreadPoolExecutor(len(KINDS), thread_name_prefix="gen3nb-hash") as threads:
+        for first in range(0, file.size, length):
+            count = min(length, file.size - first)
+            part = hasher("md5")
+            for block in read_blocks(file, first, count, stop):
+                others = [threads.submit(one.update, block) for one in sums.each()]
+                part.update(block)
+                for other in others:
+                    other.result()
+            yield first, count, part.hexdigest()
 
 
 def part_size(size: int) -> int:

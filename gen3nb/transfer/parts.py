@@ -8,13 +8,13 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, wait
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from gen3nb.client.storage import Storage
 from gen3nb.errors import Gen3Error, IntegrityError, NotFound, ServiceError
-from gen3nb.transfer.hashing import hasher
-from gen3nb.transfer.outgoing import Snapshot, Stopped, Sums, Window, part_size, read_blocks
+from gen3nb.transfer.carrying import Carried, Carrier, Load
+from gen3nb.transfer.outgoing import Snapshot, Stopped, Sums, hash_parts, part_size
 from gen3nb.transfer.patience import is_passing, patiently
 from gen3nb.transfer.upload_journal import Begun, UploadJournal
 
@@ -30,7 +30,7 @@ TRIES = 6
 RENEWALS = 20  # of one URL: each may run out while a slow line sends
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds
 BEGINNINGS = 3  # of an upload in parts, where parts turn out to be missing
-_MD5 = re.compile(r"[0-9a-f]{32}")
+MD5 = re.compile(r"[0-9a-f]{32}")
 _GONE = ("NoSuchUpload",)
 
 
@@ -55,38 +55,28 @@ class Sent:
 
 
 class Sender:
-    """Sends files, each from a thread of its own, and their parts by those of an executor.
+    """Sends files, each from a thread of its own, and their parts by those of a pool.
 
     Parameters
     ----------
     fence : Fence
-    storage : Storage
+    carrier : Carrier
+        Reads and sends the bytes.
     journal : UploadJournal
     pool : Executor
-        For parts.
+        Of threads, for parts.
     ahead : int
         How many parts of one file may wait or be under way.
-    stop : threading.Event
-    moved : callable
-        Told how many bytes went.
     """
 
     def __init__(
-        self,
-        fence: Fence,
-        storage: Storage,
-        journal: UploadJournal,
-        pool: Executor,
-        *,
-        ahead: int,
-        stop: threading.Event,
-        moved: Callable[[int], None],
+        self, fence: Fence, carrier: Carrier, journal: UploadJournal, pool: Executor, *, ahead: int
     ) -> None:
         self.fence = fence
-        self.storage = storage
+        self.carrier = carrier
         self.journal = journal
-        self.stop = stop
-        self.moved = moved
+        self.stop = carrier.stop
+        self.moved = carrier.moved
         self.pool = pool
         self.ahead = ahead
 
@@ -98,6 +88,7 @@ class Sender:
         Parameters
         ----------
         one : Begun
+            Its hashes too, where its content is given.
         file : Snapshot
         url : Presigned or None
             If there is one already.
@@ -119,42 +110,31 @@ class Sender:
         def fresh() -> Presigned:
             return self.fence.upload_url(one.guid, file_name=one.name, bucket=one.bucket or None)
 
-        window = Window(file, 0, file.size, self.stop, self.moved)
-        etag = ""
-        hashes: dict[str, str] = {}
+        load = Load(file, 0, file.size, content=content)
+        hashes: Mapping[str, str] = {}
         for _ in range(2):
-            if content is None:
-                etag = self.put(url, fresh, lambda: window, file.size)
-                hashes = window.sums.hashes
-            else:
-                file.check()
-                etag = self.put(url, fresh, lambda: content, file.size)
-                sums = Sums()
-                sums.update(content)
-                hashes = sums.hashes
-                self.moved(len(content))
-            if etag == hashes["md5"]:
+            done = self.put(url, fresh, load)
+            hashes = done.hashes or one.hashes
+            if done.etag == hashes["md5"]:
                 return Sent(hashes, agreed=True)
-            if not _MD5.fullmatch(etag):
+            if not MD5.fullmatch(done.etag):
                 return Sent(hashes, agreed=False)
             # some stores have other ETags; those that have this one keep other bytes than were sent
-            logger.debug("%s is stored with the ETag %s, its md5 is %s", one.name, etag, hashes["md5"])
+            logger.debug("%s is stored with the ETag %s, its md5 is %s", one.name, done.etag, hashes["md5"])
             url = None
             self.moved(-file.size)
         self.moved(file.size)
         return Sent(hashes, agreed=False)
 
-    def put(
-        self, url: Presigned | None, fresh: Callable[[], Presigned], body: Callable[[], Any], length: int
-    ) -> str:
-        """PUT, as often as it takes, and give the ETag."""
+    def put(self, url: Presigned | None, fresh: Callable[[], Presigned], load: Load) -> Carried:
+        """PUT, as often as it takes."""
         url = url or patiently(fresh, self.stop)
         left, renewals, pause = TRIES, RENEWALS, FIRST_PAUSE
         while True:
             if self.stop.is_set():
                 raise Stopped("stopped before it was complete; the same call again goes on")
             try:
-                return self.storage.put(url.url, body(), length)
+                return self.carrier.carry(replace(load, url=str(url.url)))
             except Gen3Error as error:
                 if error.facts.get("expired") and renewals:
                     renewals -= 1
@@ -245,8 +225,9 @@ class _Unknown(Exception):
 class _Parts:
     """One round of an upload in parts.
 
-    The file is read once, in order, by the thread that calls; each part is sent when it was read, and read
-    again from the cache of the system as it is sent, so that no part is held in memory.
+    Here the file is read once, in order, by the thread that calls; each part is sent when it was read, and
+    read again from the cache of the system as it is sent, so that no part is held in memory. An executor
+    reads the file and sends its parts at the same time, and they are compared at the end.
     """
 
     def __init__(self, sender: Sender, one: Begun, file: Snapshot, known: dict[int, str]) -> None:
@@ -257,41 +238,73 @@ class _Parts:
         self._room = threading.BoundedSemaphore(sender.ahead)
         self._agreed = True
         self._over = threading.Event()  # ends the others when one has failed
+        self._under_way: list[Future[None]] = []
 
     def send(self) -> Sent:
         """Read the file, and send what is not stored yet."""
-        under_way: list[Future[None]] = []
         try:
-            hashes = self._read(under_way)
+            hashes = self._read_and_sent() if self.sender.carrier.near else self._sent_and_compared()
         except BaseException:
             self._over.set()
-            wait(under_way)
+            wait(self._under_way)
             raise
-        failures = [failure for future in under_way if (failure := future.exception()) is not None]
+        self._settle()
+        return Sent(hashes, self._agreed)
+
+    def _read_and_sent(self) -> Mapping[str, str]:
+        """Read the file in order, and send each part once it was read; give the hashes of the whole."""
+        sums = Sums()
+        with closing(hash_parts(self.file, self.one.part_size, sums, self.sender.stop)) as parts:
+            for number, (first, count, md5) in enumerate(parts, start=1):
+                if self.known.get(number) == md5:
+                    self.sender.moved(count)
+                elif not self._begin(number, first, count, md5):
+                    break
+        return sums.hashes
+
+    def _sent_and_compared(self) -> Mapping[str, str]:
+        """Have the file read by one worker and its parts sent by others; send those anew that differ."""
+        carrier, length = self.sender.carrier, self.one.part_size
+        reading = carrier.begin_to_read(self.file, length)
+        try:
+            for number, first in enumerate(range(0, self.file.size, length), start=1):
+                count = min(length, self.file.size - first)
+                if number in self.known:
+                    self.sender.moved(count)
+                elif not self._begin(number, first, count, ""):
+                    break
+            self._settle()
+            read = carrier.finished(reading)
+        except BaseException:
+            reading.cancel()
+            raise
+        stored = self.sender.journal.parts(self.one)
+        for number, md5 in enumerate(read.md5s, start=1):
+            etag, first = stored.get(number, ""), (number - 1) * length
+            count = min(length, self.file.size - first)
+            if etag != md5 and MD5.fullmatch(etag):
+                self.sender.moved(-count)
+                self._begin(number, first, count, md5)
+            elif etag != md5:
+                self._agreed = False
+        return read.hashes
+
+    def _begin(self, number: int, first: int, count: int, md5: str) -> bool:
+        """Let a part be sent, as soon as there is room; say whether that has any use still."""
+        self._room.acquire()
+        if self._over.is_set():
+            self._room.release()
+            return False
+        self._under_way.append(self.sender.pool.submit(self._part, number, first, count, md5))
+        return True
+
+    def _settle(self) -> None:
+        """Wait for the parts, and raise what went wrong with any."""
+        futures, self._under_way = self._under_way, []
+        failures = [failure for future in futures if (failure := future.exception()) is not None]
         # one that failed stops those that wait: it says why
         for failure in sorted(failures, key=lambda one: isinstance(one, Stopped)):
             raise failure
-        return Sent(hashes, self._agreed)
-
-    def _read(self, under_way: list[Future[None]]) -> dict[str, str]:
-        sums = Sums()
-        size, length = self.file.size, self.one.part_size
-        for number, first in enumerate(range(0, size, length), start=1):
-            count = min(length, size - first)
-            digest = hasher("md5")
-            for block in read_blocks(self.file, first, count, self.sender.stop):
-                sums.update(block)
-                digest.update(block)
-            etag = self.known.get(number)
-            if etag == digest.hexdigest():
-                self.sender.moved(count)
-                continue
-            self._room.acquire()
-            if self._over.is_set():
-                self._room.release()
-                break
-            under_way.append(self.sender.pool.submit(self._part, number, first, count, digest.hexdigest()))
-        return sums.hashes
 
     def _part(self, number: int, first: int, count: int, md5: str) -> None:
         try:
@@ -306,24 +319,26 @@ class _Parts:
             self._room.release()
 
     def _stored(self, number: int, first: int, count: int, md5: str) -> str:
-        """Send one part, twice where the store says that it got other bytes."""
+        """Send one part, twice where the store says that it got other bytes than these."""
         one, sender = self.one, self.sender
 
         def fresh() -> Presigned:
             return sender.fence.part_url(one.guid, one.name, one.upload, number, bucket=one.bucket or None)
 
-        window = Window(self.file, first, count, sender.stop, sender.moved)
+        load = Load(self.file, first, count, hashed=False)
         etag = ""
-        for _ in range(2):
+        for again in (False, True):
+            if again:
+                sender.moved(-count)
             try:
-                etag = sender.put(None, fresh, lambda: window, count)
+                etag = sender.put(None, fresh, load).etag
             except NotFound as error:
                 if error.facts.get("code") in _GONE:
                     raise _Unknown(error) from None
                 raise
-            if etag == md5:
+            if etag == md5 or not md5:
                 return etag
-            if not _MD5.fullmatch(etag):
+            if not MD5.fullmatch(etag):
                 break
         self._agreed = False
         return etag

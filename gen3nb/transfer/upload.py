@@ -8,7 +8,7 @@ import threading
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
@@ -21,6 +21,7 @@ from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
 from gen3nb.frames.reports import counted
 from gen3nb.transfer.annotating import Annotations, by_path
+from gen3nb.transfer.carrying import Carrier
 from gen3nb.transfer.confirming import Confirmer
 from gen3nb.transfer.describing import check_described, describe, file_node, with_properties
 from gen3nb.transfer.parts import Sender
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["PARALLEL", "UploadConnection", "resources_of", "upload"]
 
 #: Files at a time, and as many parts.
-PARALLEL = 8
+PARALLEL = 16
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
 #: Seconds that the commons has to look at a file that came in.
 WAIT = 60.0
@@ -86,6 +87,7 @@ def upload(
     metadata: bool | Mapping[str, Mapping[str, Any]] = False,
     again: bool = False,
     wait: float = WAIT,
+    executor: Executor | None = None,
     progress: Progress = True,
     stop: threading.Event | None = None,
     log: UploadLog | None = None,
@@ -130,6 +132,10 @@ def upload(
     wait : float
         Seconds that the commons has to look at a file; then its size and hashes are written into its record
         from here, if you may.
+    executor : concurrent.futures.Executor, optional
+        Reads, hashes and sends the bytes instead of threads here: a pool of processes, or a Dask cluster
+        (``Client.get_executor()``) that sees the same files under the same paths. No key reaches it, only
+        presigned URLs; ``parallel`` is how many files, and parts, it is given at a time.
     progress : bool or callable
         A bar; or a function (done, total, label), in bytes.
     stop : threading.Event, optional
@@ -185,15 +191,8 @@ def upload(
         if not resources and not all(one.guid for one in found.files):
             run.notes.append("Without authz only you can read these files, until a record describes them.")
         run.annotations = Annotations(connection.indexd, connection.metadata)
-        sender = Sender(
-            connection.fence,
-            connection.transport.storage(),
-            journal,
-            parts,
-            ahead=2 * parallel,
-            stop=run.stop,
-            moved=_locked(meter.advance),
-        )
+        carrier = Carrier(connection.transport.storage(), executor, run.stop, _locked(meter.advance))
+        sender = Sender(connection.fence, carrier, journal, parts, ahead=2 * parallel)
         run.uploader = Uploader(
             connection.fence,
             connection.indexd,
@@ -205,7 +204,7 @@ def upload(
             run.stop,
             run.facts,
         )
-        run.confirmer = Confirmer(connection.indexd, connection.fence, sender.storage, wait, run.stop)
+        run.confirmer = Confirmer(connection.indexd, connection.fence, carrier.storage, wait, run.stop)
         if log is not None:
             log.begin(found.files, resources, bucket=wishes.bucket, multipart=bool(multipart))
         try:

@@ -62,6 +62,7 @@ class Job:
     shot: Snapshot | None = None
     sent: Sent | None = None
     made: bool = False  # whether its record was made for it, so that it goes where the file is refused
+    claimed: bool = False  # ahead of the work
     from_journal: bool = False
     resent: bool = False
     follows: bool = False  # another file of the same content is on its way

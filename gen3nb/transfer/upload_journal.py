@@ -15,8 +15,8 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,9 @@ __all__ = ["Begun", "State", "UploadJournal", "upload_folder"]
 
 #: A file of which some bytes may be stored; one that is stored whole; one that the index knows too.
 State: TypeAlias = Literal["begun", "stored", "done"]
+
+#: So many files may wait to be written down.
+NOTED_EACH = 200
 
 _TABLES = """
 create table if not exists file (
@@ -119,6 +122,7 @@ class UploadJournal:
         self._run = secrets.token_hex(8)
         self._lock = threading.Lock()
         self._alive: dict[str, bool] = {}
+        self._later: dict[tuple[str, str], Begun] = {}
         try:
             self._runs.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
@@ -139,6 +143,8 @@ class UploadJournal:
     def close(self) -> None:
         """Let go of the files that were claimed, and of the database."""
         with suppress(TransferError):
+            self.write()
+        with suppress(TransferError):
             self._do("update file set run = '' where run = ?", self._run)
         self._base.close()
         self._mine.release()
@@ -147,39 +153,38 @@ class UploadJournal:
 
     # -- one file ------------------------------------------------------------------------------------------
 
-    def claim(self, one: Begun) -> Begun | None:
-        """Take a file for this call, and give what is known of it.
+    def claim(self, wanted: Sequence[Begun]) -> list[Begun | None]:
+        """Take files for this call, and give what is known of each.
 
         Parameters
         ----------
-        one : Begun
-            As it would be begun now.
+        wanted : sequence of Begun
+            As they would be begun now.
 
         Returns
         -------
-        Begun or None
-            What was begun before, or ``one``; ``None`` where another program is at it at this moment.
+        list of Begun or None
+            For each what was begun before, or the same; ``None`` where another program is at it at this
+            moment.
 
         Raises
         ------
         TransferError
-            It cannot be written down.
+            It cannot be written down; none is taken.
         """
-        with self._lock:
-            try:
-                self._base.execute("begin immediate")
-                row = self._base.execute(
-                    "select * from file where path = ? and target = ?", (one.path, one.target)
-                ).fetchone()
-                if row is not None and row["run"] not in ("", self._run) and self._is_alive(row["run"]):
-                    self._base.execute("rollback")
-                    return None
-                known = one if row is None else _begun(row)
-                self._put(known)
-                self._base.execute("commit")
-            except sqlite3.Error as error:
-                self._roll_back()
-                raise self._unwritable(error) from error
+        with self._lock, self._writing():
+            return [self._claimed(one) for one in wanted]
+
+    def _claimed(self, one: Begun) -> Begun | None:
+        later = self._later.get((one.path, one.target))
+        if later is not None:
+            return later
+        sql = "select * from file where path = ? and target = ?"
+        row = self._base.execute(sql, (one.path, one.target)).fetchone()
+        if row is not None and row["run"] not in ("", self._run) and self._is_alive(row["run"]):
+            return None
+        known = one if row is None else _begun(row)
+        self._put(known)
         return known
 
     def note(self, one: Begun, **changes: Any) -> Begun:
@@ -192,15 +197,41 @@ class UploadJournal:
         """
         changed = replace(one, **changes)
         with self._lock:
-            try:
-                self._put(changed)
-            except sqlite3.Error as error:
-                raise self._unwritable(error) from error
+            self._later[changed.path, changed.target] = changed
+            self._write_later()
         return changed
+
+    def note_later(self, one: Begun, **changes: Any) -> Begun:
+        """Write down how far a file is with the next that is written: what can be found out again.
+
+        Raises
+        ------
+        TransferError
+            It cannot be written down.
+        """
+        changed = replace(one, **changes)
+        with self._lock:
+            self._later[changed.path, changed.target] = changed
+            if len(self._later) >= NOTED_EACH:
+                self._write_later()
+        return changed
+
+    def write(self) -> None:
+        """Write down what was to be written later.
+
+        Raises
+        ------
+        TransferError
+            It cannot be written down.
+        """
+        with self._lock:
+            self._write_later()
 
     def forget(self, one: Begun) -> None:
         """Take out what is known of a file."""
         self.forget_parts(one)
+        with self._lock:
+            self._later.pop((one.path, one.target), None)
         self._do("delete from file where path = ? and target = ?", one.path, one.target)
 
     def part(self, one: Begun, number: int, etag: str) -> None:
@@ -278,9 +309,28 @@ class UploadJournal:
             except sqlite3.Error as error:
                 raise self._unwritable(error) from error
 
-    def _roll_back(self) -> None:
-        with suppress(sqlite3.Error):
-            self._base.execute("rollback")
+    def _write_later(self) -> None:
+        """Write down what waits, all in one transaction; what cannot be written waits on."""
+        if not self._later:
+            return
+        with self._writing():
+            for one in self._later.values():
+                self._put(one)
+        self._later.clear()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Begin a transaction, and end it."""
+        try:
+            self._base.execute("begin immediate")
+            yield
+            self._base.execute("commit")
+        except BaseException as error:
+            with suppress(sqlite3.Error):
+                self._base.execute("rollback")
+            if isinstance(error, sqlite3.Error):
+                raise self._unwritable(error) from error
+            raise
 
     def _is_alive(self, run: str) -> bool:
         """Say whether the program of a run is still at work: it holds its lock as long as it lives."""

@@ -6,7 +6,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from gen3nb.errors import AuthError, Gen3Error, NotConnected, TransferError
@@ -23,6 +25,10 @@ from gen3nb.transfer.uploader import Uploader
 
 __all__ = ["Run", "UploadLog"]
 
+#: Files, or bytes, that are taken for this call by one entry into the journal.
+CLAIMED_AT_ONCE, CLAIMED_BYTES = 32, 64 << 20
+#: Seconds that something may wait to be written into the journal.
+WRITTEN_AFTER = 0.5
 #: Files whose metadata is stored by one request.
 TOLD_AT_ONCE = 200
 
@@ -82,9 +88,10 @@ class Run:
         self.fatal: Gen3Error | None = None
         self._started = time.monotonic()
         self._again: deque[Job] = deque()
-        self._under_way: dict[Future[Job], Job] = {}
-        self._sent: dict[str, Job] = {}
-        self._followers: dict[Job, Job] = {}
+        self._claimed: deque[Job] = deque()
+        self._under_way = 0
+        self._over: SimpleQueue[tuple[Job, Future[Job]]] = SimpleQueue()
+        self._sent: dict[str, list[Job]] = {}  # of one content several may have been sent before
 
     def interrupt(self) -> None:
         """Stop as soon as possible."""
@@ -103,19 +110,18 @@ class Run:
     def work(self, pool: ThreadPoolExecutor, most: int) -> None:
         """Upload all."""
         new = self._new()
+        noted = time.monotonic()
         while True:
-            while len(self._under_way) < most and (job := self._next(new)) is not None:
-                self._under_way[pool.submit(self.uploader.work, job)] = job
+            while self._under_way < most and (job := self._next(new)) is not None:
+                self._hand_out(pool, job)
             if not self._under_way and not self._sent:
                 break
-            pause = self.confirmer.seconds
-            if self._under_way:
-                done, _ = wait(self._under_way, timeout=pause, return_when=FIRST_COMPLETED)
-                for future in done:
-                    self._take(self._under_way.pop(future), future)
-            elif pause:
-                self.stop.wait(pause)
+            self.confirmer.busy = bool(self._under_way)
+            self._wait()
             self._look()
+            if time.monotonic() - noted > WRITTEN_AFTER:
+                self._write()
+                noted = time.monotonic()
         self._annotate()
         if self._without:
             words = f"{counted(self._without, 'file')} have no metadata file beside them"
@@ -126,17 +132,76 @@ class Run:
     def _new(self) -> Iterator[Job]:
         return (Job(at, file, self.wishes.authz) for at, file in enumerate(self.found.files))
 
+    def _hand_out(self, pool: ThreadPoolExecutor, job: Job) -> None:
+        """Let a thread work on a file."""
+        self._under_way += 1
+        future = pool.submit(self.uploader.work, job)
+        future.add_done_callback(lambda done: self._over.put((job, done)))
+
+    def _wait(self) -> None:
+        """Wait for a file, or until it is time to look at the index; take in what is over."""
+        pause = self.confirmer.seconds
+        if not self._under_way:
+            if pause:
+                self.stop.wait(pause)
+            return
+        with suppress(Empty):
+            # now and then, so that what waits to be written down does not wait for long
+            job, future = self._over.get(timeout=min(pause or WRITTEN_AFTER, WRITTEN_AFTER))
+            while True:
+                self._under_way -= 1
+                self._take(job, future)
+                job, future = self._over.get_nowait()
+
+    def _write(self) -> None:
+        """Have written down what waits for it."""
+        try:
+            self.uploader.journal.write()
+        except Gen3Error as error:
+            self.fatal = self.fatal or error
+            self.stop.set()
+
     def _next(self, new: Iterator[Job]) -> Job | None:
         if self.stop.is_set():
-            while self._again:
-                self._settle(self._again.popleft(), "not started", self._why_stopped)
+            for waiting in (self._again, self._claimed):
+                while waiting:
+                    self._settle(waiting.popleft(), "not started", self._why_stopped)
             return None
         if self._again:
             return self._again.popleft()
-        job = next(new, None)
-        while job is not None and not self._understood(job):
-            job = next(new, None)
-        return job
+        while not self._claimed and self._claim(new):
+            pass
+        return self._claimed.popleft() if self._claimed else None
+
+    def _claim(self, new: Iterator[Job]) -> bool:
+        """Take some files for this call, several small ones at a time; say whether there may be more."""
+        several: list[Job] = []
+        size = 0
+        for job in new:
+            if not self._understood(job):
+                continue
+            if self.uploader.looked_at(job) and job.shot is not None:
+                several.append(job)
+                size += job.shot.size
+            else:
+                self._settle(job, job.status, job.why)
+            if len(several) == CLAIMED_AT_ONCE or size > CLAIMED_BYTES:
+                break
+        if not several or self.stop.is_set():
+            self._again.extend(several)
+            return False
+        try:
+            self.uploader.claim(several)
+        except Gen3Error as error:
+            for job in several:
+                self._failed(job, error)
+            return False
+        for job in several:
+            if job.status:
+                self._settle(job, job.status, job.why)
+            else:
+                self._claimed.append(job)
+        return True
 
     def _understood(self, job: Job) -> bool:
         """Read what is said of a file; say whether that went."""
@@ -169,7 +234,7 @@ class Run:
         elif job.status:
             self._settle(job, job.status, job.why)
         elif not job.follows:
-            self._sent[job.guid] = job
+            self._sent.setdefault(job.guid, []).append(job)
             self.confirmer.add(job.waiting())
 
     def _failed(self, job: Job, error: Gen3Error) -> None:
@@ -200,7 +265,8 @@ class Run:
             ]
             self.confirmer.waiting.clear()
         for verdict in verdicts:
-            self._judge(self._sent.pop(verdict.guid), verdict)
+            for job in self._sent.pop(verdict.guid):
+                self._judge(job, verdict)
 
     def _judge(self, job: Job, verdict: Verdict) -> None:
         uploader, status = self.uploader, verdict.status
@@ -279,4 +345,4 @@ def _is_for_all(error: Gen3Error) -> bool:
     """Say whether what a file met will meet all others too."""
     if isinstance(error, AuthError | NotConnected):
         return True
-    return isinstance(error, TransferError) and "journal" in error.facts
+    return isinstance(error, TransferError) and bool({"journal", "executor"} & set(error.facts))

@@ -30,6 +30,7 @@ class Facts:
             "create table fact (at integer primary key, guid, name, size, md5, sha256, rows, path, authz)"
         )
         self._base.execute("create index by_hash on fact (sha256)")
+        self._base.execute("begin")  # and never ended: nobody else reads it
 
     def add(
         self,

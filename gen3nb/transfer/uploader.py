@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gen3nb.client.fence_files import Presigned
 from gen3nb.errors import Gen3Error, NotFound, PermissionDenied, TransferError
+from gen3nb.transfer.naming import Namer
 from gen3nb.transfer.outgoing import (
     LARGEST_WHOLE,
     SMALLEST_PART,
@@ -22,7 +23,7 @@ from gen3nb.transfer.outgoing import (
     read_blocks,
 )
 from gen3nb.transfer.parts import NoParts, Sender, Sent
-from gen3nb.transfer.patience import is_passing, patiently
+from gen3nb.transfer.patience import patiently
 from gen3nb.transfer.present import Present, agree
 from gen3nb.transfer.report import bytes_of
 from gen3nb.transfer.sources import state_of
@@ -32,7 +33,6 @@ from gen3nb.transfer.upload_job import (
     begun_of,
     described,
     is_blank,
-    seconds_of,
     shot_of,
     too_large,
 )
@@ -49,9 +49,6 @@ logger = logging.getLogger("gen3nb")
 
 SMALL = 4 << 20  # bytes of a file that is read whole, and hashed, before it is sent
 IN_PARTS = 64 << 20  # bytes from which a file goes in parts
-TRIES = 4  # to get a GUID
-PAUSE = 1.0  # seconds before the second try
-SKEW = 120.0  # seconds that the commons' clock may be behind
 
 
 class Uploader:
@@ -93,10 +90,10 @@ class Uploader:
         self.username = username
         self.sizes = sizes
         self.stop = stop
+        self.namer = Namer(fence, indexd, journal, wishes, username, stop)
         self._present: dict[tuple[str, ...], Present] = {}
         self._first: dict[tuple[int, str, tuple[str, ...]], Job] = {}
         self._lock = threading.Lock()
-        self._naming: dict[str, threading.Lock] = {}
         self._no_parts = ""  # why this commons takes none
 
     def work(self, job: Job) -> Job:
@@ -112,39 +109,65 @@ class Uploader:
         Gen3Error
             It failed.
         """
-        status, why = state_of(job.file.path)
-        why = job.file.why or why or (too_large(status.st_size) if status is not None else "")
-        if why or status is None:
-            job.settle("failed", why)
+        claimed, job.claimed = job.claimed, False
+        before = job.shot
+        if not self.looked_at(job):
             return job
-        job.shot = Snapshot.of(job.file.path, status)
-        if not self._claim(job) or self._is_known(job):
+        if not (claimed and job.shot == before):  # else it has changed since
+            self._claim([job])
+        if job.status or self._is_known(job):
             return job
         content = self._read(job)
         if not job.resent and self._is_there(job):
             return job
         url = None
         if not job.guid:
-            url = self._start(job)
+            url = self.namer.start(job)
         self._send(job, url, content)
         return job
 
     # -- what is known of it already -----------------------------------------------------------------------
 
-    def _claim(self, job: Job) -> bool:
-        """Take the file for this call; say whether that went."""
+    def claim(self, jobs: Sequence[Job]) -> None:
+        """Take files that were looked at for this call, ahead of the work, by one entry into the journal.
+
+        Those that cannot be taken are settled.
+
+        Raises
+        ------
+        TransferError
+            The journal cannot be written.
+        """
+        self._claim(jobs)
+        for job in jobs:
+            job.claimed = not job.status
+
+    def looked_at(self, job: Job) -> bool:
+        """Look at a file; say whether it can be uploaded. One that cannot is settled."""
+        status, why = state_of(job.file.path)
+        why = job.file.why or why or (too_large(status.st_size) if status is not None else "")
+        if why or status is None:
+            job.settle("failed", why)
+            return False
+        job.shot = Snapshot.of(job.file.path, status)
+        return True
+
+    def _claim(self, jobs: Sequence[Job]) -> None:
+        """Take files for this call; those that another program has taken are settled."""
+        for job, found in zip(jobs, self.journal.claim([self._fresh(job) for job in jobs]), strict=True):
+            if found is None:
+                job.settle("failed", "another program is uploading it at this moment")
+                continue
+            job.begun = found
+            if found.name != job.file.name and found.state == "begun":
+                job.begun = self.journal.note(found, name=job.file.name, upload="", part_size=0)
+                self.journal.forget_parts(found)
+
+    def _fresh(self, job: Job) -> Begun:
+        """Give a file as the journal would have it if it were new."""
         shot, file = shot_of(job), job.file
         target = json.dumps([sorted(job.authz), self.wishes.bucket, file.guid, self.wishes.again])
-        fresh = Begun(file.path, target, shot.size, shot.modified, file.name, file.guid, self.wishes.bucket)
-        found = self.journal.claim(fresh)
-        if found is None:
-            job.settle("failed", "another program is uploading it at this moment")
-            return False
-        job.begun = found
-        if found.name != file.name and found.state == "begun":
-            job.begun = self.journal.note(found, name=file.name, upload="", part_size=0)
-            self.journal.forget_parts(found)
-        return True
+        return Begun(file.path, target, shot.size, shot.modified, file.name, file.guid, self.wishes.bucket)
 
     def _is_known(self, job: Job) -> bool:
         """Say whether the journal has it as sent; the index is looked at then."""
@@ -179,18 +202,18 @@ class Uploader:
 
     def _read(self, job: Job) -> bytes | None:
         """Read and hash a file before it is sent, if it is small or may be there already."""
-        begun, shot = begun_of(job), shot_of(job)
+        begun, shot, carrier = begun_of(job), shot_of(job), self.sender.carrier
         small = shot.size <= SMALL and not begun.upload and not self._in_parts(job)
-        if not (small or self._may_be_there(job)):
-            return None
-        sums, blocks = Sums(), []
-        for block in read_blocks(shot, 0, shot.size, self.stop):
-            sums.update(block)
-            if small:
-                blocks.append(block)
-        shot.check()
-        job.begun = replace(begun, hashes=sums.hashes)
-        return b"".join(blocks) if small else None
+        if small and carrier.near:  # what was read is sent
+            content = b"".join(map(bytes, read_blocks(shot, 0, shot.size, self.stop)))
+            shot.check()
+            sums = Sums()
+            sums.update(content)
+            job.begun = replace(begun, hashes=sums.hashes)
+            return content
+        if self._may_be_there(job):
+            job.begun = replace(begun, hashes=carrier.read_over(shot).hashes)
+        return None
 
     def _may_be_there(self, job: Job) -> bool:
         """Say whether the commons, or another file of this call, may have the same content."""
@@ -225,17 +248,18 @@ class Uploader:
                 job.follows = True
                 return True
         if there is not None:
-            job.begun = self.journal.note(begun, guid=there[0], state="done")
+            job.begun = self.journal.note_later(begun, guid=there[0], state="done")
             job.settle("already there", f"the same content as {there[1]}", "sha256")
             self.sender.moved(shot.size)
             return True
         found = patiently(lambda: self._of(job).find(shot.size, begun.hashes), self.stop)
         if found is None:
             return False
-        job.begun = self.journal.note(begun, guid=found["did"])
-        if not found["urls"]:
-            return False  # a record that waits for its bytes
-        job.begun = self.journal.note(job.begun, state="done")
+        if not found["urls"]:  # a record that waits for its bytes
+            job.begun = self.journal.note(begun, guid=found["did"])
+            return False
+        job.begun = replace(begun, guid=found["did"])
+        job.begun = self.journal.note_later(job.begun, state="done")
         job.settle("already there", "", agree(found["hashes"], begun.hashes) or "")
         self.sender.moved(shot.size)
         return True
@@ -259,7 +283,7 @@ class Uploader:
         if record["size"] == shot.size and kind:
             if not record["urls"]:
                 return False
-            job.begun = self.journal.note(begun, state="done")
+            job.begun = self.journal.note_later(begun, state="done")
             job.settle("already there", "", kind)
             self.sender.moved(shot.size)
             return True
@@ -280,58 +304,6 @@ class Uploader:
             if error.facts.get("absent"):
                 raise
         return None
-
-    # -- a record for it -----------------------------------------------------------------------------------
-
-    def _start(self, job: Job) -> Presigned:
-        """Get a GUID, which the journal knows before any byte goes."""
-        begun = begun_of(job)
-        with self._lock:
-            naming = self._naming.setdefault(begun.name, threading.Lock())
-        # one at a time of a name: where an answer is lost, its record is found by the name
-        with naming:
-            url = self._unheard(job) or self._started(job)
-            job.begun = self.journal.note(begun, guid=url.guid, asked=0.0)
-        job.made = True
-        return url
-
-    def _started(self, job: Job) -> Presigned:
-        """Ask for a GUID, as often as it takes; that it was asked for is written down first."""
-        left, pause = TRIES, PAUSE
-        while True:
-            begun = job.begun = self.journal.note(begun_of(job), asked=begun_of(job).asked or time.time())
-            try:
-                return self.fence.start_upload(
-                    begun.name, authz=list(job.authz), bucket=self.wishes.bucket or None
-                )
-            except Gen3Error as error:
-                if not is_passing(error) or left <= 1:
-                    raise
-                logger.debug("no record for %s: %s", begun.name, error)
-            left -= 1
-            self.stop.wait(pause)
-            pause *= 2
-            url = self._unheard(job)
-            if url is not None:
-                return url
-
-    def _unheard(self, job: Job) -> Presigned | None:
-        """Find the record that was made while its answer was lost, or while the program was killed."""
-        begun = begun_of(job)
-        if not begun.asked:
-            return None
-        facts: dict[str, Any] = {"authz": list(job.authz)} if job.authz else {"uploader": self.username}
-        listed = patiently(lambda: list(self.indexd.records(file_name=begun.name, **facts)), self.stop)
-        for record in listed:
-            ours = is_blank(record) and not record["urls"] and sorted(record["authz"]) == sorted(job.authz)
-            fresh = seconds_of(record["created_date"]) >= begun.asked - SKEW
-            if ours and fresh and not self.journal.holds(record["did"]):
-                return self._signed(record["did"], begun.name)
-        return None
-
-    def _signed(self, guid: str, name: str) -> Presigned:
-        bucket = self.wishes.bucket or None
-        return patiently(lambda: self.fence.upload_url(guid, file_name=name, bucket=bucket), self.stop)
 
     # -- its bytes -----------------------------------------------------------------------------------------
 
@@ -358,7 +330,9 @@ class Uploader:
             self.take_back(job)
             raise
         job.moved = shot.size
-        job.begun = self.journal.note(begun_of(job), state="stored", hashes=job.sent.hashes)
+        # a small file that is killed before this is written down goes again to the same GUID
+        note = self.journal.note_later if shot.size <= SMALL else self.journal.note
+        job.begun = note(begun_of(job), state="stored", hashes=job.sent.hashes)
 
     def _sent_in_parts(self, job: Job) -> Sent:
         shot = shot_of(job)
@@ -378,7 +352,7 @@ class Uploader:
     def done(self, job: Job, *, known: bool) -> None:
         """Note that a file is in the commons, and whether the index knows of it."""
         begun = begun_of(job)
-        job.begun = self.journal.note(begun, state="done" if known else "stored", upload="")
+        job.begun = self.journal.note_later(begun, state="done" if known else "stored", upload="")
         if begun.size > SMALLEST_PART:
             self.journal.forget_parts(begun)
 
@@ -401,7 +375,7 @@ class Uploader:
         for one in waited:
             one.follows = False
             if job.status not in ("failed", "not started"):
-                one.begun = self.journal.note(begun_of(one), guid=job.guid, state="done")
+                one.begun = self.journal.note_later(begun_of(one), guid=job.guid, state="done")
                 one.settle("already there", f"the same content as {job.file.path}", job.hash)
                 self.sender.moved(shot_of(one).size)
         return waited

@@ -30,7 +30,7 @@ from fire import kill_one as kill
 from fire import table
 
 from gen3nb.errors import Gen3Error
-from gen3nb.transfer import downloader, fetching, large, parts, patience, uploader
+from gen3nb.transfer import downloader, fetching, large, naming, parts, patience
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -120,12 +120,12 @@ def hasty(commons: Commons) -> Any:
     backoff, transport.backoff = transport.backoff, 0.01
     large.RANGE, downloader.LARGE, fetching.BLOCK = UNIT, 2 * UNIT, UNIT // 4
     fetching.FIRST_PAUSE, fetching.LONGEST_PAUSE = 0.01, 0.05
-    pauses = parts.FIRST_PAUSE, patience.FIRST_PAUSE, uploader.PAUSE
-    parts.FIRST_PAUSE = patience.FIRST_PAUSE = uploader.PAUSE = 0.01
+    pauses = parts.FIRST_PAUSE, patience.FIRST_PAUSE, naming.PAUSE
+    parts.FIRST_PAUSE = patience.FIRST_PAUSE = naming.PAUSE = 0.01
     try:
         yield
     finally:
-        parts.FIRST_PAUSE, patience.FIRST_PAUSE, uploader.PAUSE = pauses
+        parts.FIRST_PAUSE, patience.FIRST_PAUSE, naming.PAUSE = pauses
         transport.backoff = backoff
         large.RANGE, downloader.LARGE, fetching.BLOCK = before[:3]
         fetching.FIRST_PAUSE, fetching.LONGEST_PAUSE = before[3:]

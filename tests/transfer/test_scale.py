@@ -95,3 +95,31 @@ def test_a_dask_cluster_fetches_and_no_key_leaves_this_process(commons, tmp_path
     assert all(worked and not signs for _, signs, worked in held.values())
     for name, content in contents.items():
         assert (tmp_path / name).read_bytes() == content
+
+
+def test_a_dask_cluster_sends_and_no_key_leaves_this_process(commons, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    contents = {f"{number}.bin": os.urandom(1000) for number in range(6)} | {"big.bin": os.urandom(70 << 20)}
+    (tmp_path / "up").mkdir()
+    for name, content in contents.items():
+        (tmp_path / "up" / name).write_bytes(content)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None, host="127.0.0.1"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        executor = client.get_executor()
+        report = commons.files.upload(tmp_path / "up", authz=AUTHZ, executor=executor, progress=False)
+        assert report.ok, report.failed
+        held = client.run(lambda: (os.getpid(), "gen3.auth" in sys.modules, "gen3nb.transfer" in sys.modules))
+    assert os.getpid() not in {pid for pid, _, _ in held.values()}
+    assert all(worked and not signs for _, signs, worked in held.values())
+    for one in report:
+        content = contents[os.path.basename(one.name)]
+        assert requests.get(str(commons.fence.download_url(one.guid).url), timeout=60).content == content
+    (tmp_path / "up" / "more.bin").write_bytes(os.urandom(100))
+    with pytest.raises(gen3nb.errors.TransferError, match="the executor takes no more work"):
+        commons.files.upload(tmp_path / "up", authz=AUTHZ, executor=executor, progress=False)
+    assert commons.files.upload(tmp_path / "up", authz=AUTHZ, progress=False).ok

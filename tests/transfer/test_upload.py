@@ -21,7 +21,7 @@ import pytest
 import gen3nb
 from gen3nb import errors
 from gen3nb.client.fence_files import FileRoutes
-from gen3nb.transfer import outgoing, parts, patience, upload_journal, uploader
+from gen3nb.transfer import naming, outgoing, parts, patience, upload_journal
 from gen3nb.transfer.confirming import place_of
 from gen3nb.transfer.present import Present
 
@@ -54,7 +54,7 @@ def home(practice, tmp_path, monkeypatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(parts, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(uploader, "PAUSE", 0.01)
+    monkeypatch.setattr(naming, "PAUSE", 0.01)
     yield tmp_path
     practice.sandbox.faults.clear()
     practice.sandbox.settings(indexing=True)
@@ -172,6 +172,16 @@ def test_one_content_in_one_call_has_one_guid(submitter, tmp_path):
     assert frame["guid"].nunique() == 2
     assert frame["status"].tolist().count("uploaded") == 2
     assert frame["status"].tolist().count("already there") == 7
+
+
+def test_many_of_one_content_are_all_reported_again(submitter, tmp_path):
+    for at in range(40):
+        made(tmp_path / "d", f"{at}.txt", b"all the same")
+    first = send(submitter, tmp_path / "d")
+    assert first.counts == {"uploaded": 1, "already there": 39}
+    again = send(submitter, tmp_path / "d")
+    assert again.counts == {"already there": 40}
+    assert {one.guid for one in again} == {one.guid for one in first}
 
 
 def test_a_changed_file_gets_another_guid(submitter, tmp_path):
@@ -504,7 +514,7 @@ def test_an_upload_that_the_store_has_forgotten(submitter, practice, tmp_path, s
 SCRIPT = """
 import sys
 import gen3nb
-from gen3nb.transfer import outgoing
+from gen3nb.transfer import outgoing, upload  # what takes a while to import is there when it begins
 outgoing.USUAL_PART = 5 << 20
 endpoint, credentials, folder = sys.argv[1:]
 with gen3nb.connect(endpoint, credentials=credentials) as commons:
