@@ -11,6 +11,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from time import monotonic
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 from urllib.parse import urljoin, urlsplit
@@ -31,7 +32,8 @@ __all__ = ["Body", "Storage"]
 SERVICE = "storage"
 MOST_REDIRECTS = 3
 CONNECTIONS = 64  # kept alive for each origin
-BLOCK = 1 << 20  # bytes
+#: Bytes read at a time: at most, at first, and where even these take longer than so many seconds.
+BLOCK, FIRST_BLOCK, LEAST_BLOCK, SOON = 1 << 20, 1 << 18, 1 << 16, 0.05
 LONGEST_ERROR = 1 << 16
 
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -73,28 +75,29 @@ class Body:
             self.length = int(match[2]) - self.first + 1
 
     def blocks(self, size: int = BLOCK) -> Iterator[bytes]:
-        """Give the bytes, so many at a time.
+        """Give the bytes, at most so many at a time: fewer where they come slowly.
 
         Raises
         ------
         Unavailable
             They broke off before their end.
         """
-        count, broken = 0, None
-        while broken is None:
+        count, broken = 0, False
+        step = min(size, FIRST_BLOCK)
+        while not (count == self.length and self._response.closed):
+            asked = monotonic()
             try:
-                block = self._response.read(size, decode_content=False)
-            except (urllib3.exceptions.HTTPError, OSError) as error:
-                broken = _named(error)
+                block = self._response.read(step, decode_content=False)
+            except (urllib3.exceptions.HTTPError, OSError):
+                broken = True
                 break
             if not block:
-                self._whole = True
                 break
+            step = min(size, 2 * step if monotonic() - asked < SOON else max(step // 2, LEAST_BLOCK))
             count += len(block)
             yield block
-        if self.length is not None and count == self.length:
-            self._whole = True
-        if broken is not None or (self.length is not None and count < self.length):
+        self._whole = not broken and (self.length is None or count >= self.length)
+        if not self._whole:
             self._response.close()
             raise Unavailable(
                 f"the connection to {self._host} broke off after {count:,} bytes; try again",
@@ -362,10 +365,6 @@ def _host(url: str) -> str:
 def _where(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.scheme else "no address"
-
-
-def _named(error: BaseException) -> str:
-    return type(error).__name__
 
 
 def _as_requests(error: BaseException) -> BaseException:

@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,8 +23,8 @@ from gen3nb.transfer.hashing import hash_file, hasher
 
 __all__ = ["Job", "Result", "check", "fetch", "fetch_range", "fetch_together", "finish", "refused_by_disk"]
 
-#: Bytes read at a time.
-BLOCK = 1 << 18
+#: Bytes read at a time, at most.
+BLOCK = 1 << 20
 TRIES = 6
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 
@@ -111,6 +112,8 @@ _ANEW = _KEPT | os.O_CREAT | os.O_TRUNC
 
 #: Called with how many bytes came.
 Told = Callable[[int], None]
+#: Called with the offsets in a file between which bytes are written now.
+Grown = Callable[[int, int], None]
 
 
 def fetch(
@@ -175,7 +178,12 @@ def fetch_together(
 
 
 def fetch_range(
-    job: Job, storage: Storage, stop: threading.Event | None = None, told: Told | None = None
+    job: Job,
+    storage: Storage,
+    stop: threading.Event | None = None,
+    told: Told | None = None,
+    writing: AbstractContextManager[Any] | None = None,
+    grown: Grown | None = None,
 ) -> Result:
     """Fetch a range of a file into its place in the part file, which exists.
 
@@ -186,6 +194,10 @@ def fetch_range(
     ----------
     job, storage, stop, told
         As for :func:`fetch`.
+    writing : context manager, optional
+        A lock of the file: of several threads that write into one file, systems let one write, and the others
+        spin meanwhile.
+    grown : callable, optional
 
     Returns
     -------
@@ -194,6 +206,7 @@ def fetch_range(
     started = time.monotonic()
     at = job.first
     etag = job.etag
+    alone = writing or nullcontext()
 
     def once() -> Result:
         nonlocal at, etag
@@ -222,7 +235,10 @@ def fetch_range(
             for block in body.blocks(BLOCK):
                 if stop is not None and stop.is_set():
                     return Result(STOPPED)
-                at += _written(file, block)
+                with alone:
+                    at += _written(file, block)
+                if grown is not None:
+                    grown(at - len(block), at)
                 if told is not None:
                     told(len(block))
         finally:

@@ -63,6 +63,10 @@ class Journal:
         if fresh:
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
         self._base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        # a note does not wait for the disk: what is lost in a power cut is checked again. This process alone
+        # has the file, and needs no memory shared with others, which a network's file system may not have
+        self._base.execute("pragma locking_mode = exclusive")
+        self._base.execute("pragma journal_mode = wal")
         self._base.execute("pragma synchronous = normal")
         self._base.execute(
             "create table if not exists file "
@@ -180,7 +184,8 @@ def _whole(path: Path) -> Journal:
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise
-        path.unlink()
+        for ending in ("", "-wal", "-journal"):
+            Path(f"{path}{ending}").unlink(missing_ok=True)
         return Journal(path)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import deque
 from contextlib import suppress
 from dataclasses import replace
 
-from gen3nb.transfer.fetching import Job
+from gen3nb.transfer.fetching import Job, Result
 from gen3nb.transfer.hashing import BLOCK, hasher
 from gen3nb.transfer.journal import Journal, Part
 from gen3nb.transfer.plan import Planned
@@ -17,8 +18,11 @@ __all__ = ["RANGE", "Follower", "LargeFile"]
 
 #: Bytes asked for by one request: of smaller ranges, their starts would be felt.
 RANGE = 64 << 20
-#: Ranges of one file at a time: enough for what one connection to a store gives, times eight.
+#: Ranges of one file at a time, at most: enough for what one connection to a store gives, times eight.
 SIDE_BY_SIDE = 8
+#: Bytes a second that are enough for one file: its hash cannot be taken faster. Where one connection gives as
+#: much as that, more of them only cost processor time.
+ENOUGH = 1 << 30
 
 
 class LargeFile:
@@ -41,12 +45,17 @@ class LargeFile:
         Ranges that are on their way.
     moved : int
         Bytes that came, this time.
+    writing : Lock
+        For threads that write into the part file.
     """
 
     def __init__(self, file: Planned, job: Job, journal: Journal) -> None:
         assert file.size is not None  # noqa: S101 - others come in one piece
         self.file, self.job, self.journal, self.size = file, job, journal, file.size
         self.running = self.moved = self.restarts = 0
+        self.writing = threading.Lock()
+        self._allowed = 1  # ranges at a time, once the speed of the first is known
+        self._measured = False
         self._there = self._known()
         self.resumed = sum(self._length(at) for at in self._there)
         if not self._there:
@@ -89,40 +98,43 @@ class LargeFile:
         """Whether all of it is there."""
         return len(self._there) * RANGE >= self.size
 
-    @property
-    def frontier(self) -> int:
-        """How many bytes are there from the start without a gap."""
-        at = 0
-        while at in self._there:
-            at += RANGE
-        return min(at, self.size)
-
     def next(self) -> Job | None:
-        """Give the next range to fetch; the first one alone, since it tells the ETag."""
-        if not self._left or self.running >= (SIDE_BY_SIDE if self.job.etag else 1):
+        """Give the next range to fetch; the first one alone: it tells the ETag, and how fast it goes."""
+        if not self._left or self.running >= (self._allowed if self.job.etag else 1):
             return None
         at = self._left.popleft()
         self.running += 1
-        return replace(self.job, first=at, last=at + self._length(at) - 1)
+        start = _start(at)
+        return replace(self.job, first=at, last=start + self._length(start) - 1)
 
-    def came(self, job: Job, etag: str) -> None:
+    def came(self, job: Job, result: Result) -> None:
         """Note that a range is there."""
-        if not self.job.etag:
-            self.job = replace(self.job, etag=etag)
-        self._there.add(job.first)
+        self._learn(result)
+        self._there.add(_start(job.first))
         if self.job.etag:  # without one, nobody could say later whether it still is the same object
             self.journal.note_part(
-                Part(self.file.guid, self.file.name, self.size, self.job.etag, tuple(self._merged()))
+                Part(self.file.guid, self.file.name, self.size, self.job.etag, tuple(self.merged()))
             )
+
+    def _learn(self, result: Result) -> None:
+        """Learn from the first range which object it is, and how many ranges are worth their cost."""
+        if not self.job.etag:
+            self.job = replace(self.job, etag=result.etag)
+        if not self._measured:
+            self._measured = True
+            speed = max(result.bytes, 1) / max(result.seconds, 0.001)
+            self._allowed = min(SIDE_BY_SIDE, math.ceil(ENOUGH / speed))
 
     def came_whole(self) -> None:
         """Note that all of it is there."""
         self._left.clear()
         self._there = set(range(0, self.size, RANGE))
 
-    def again(self, job: Job) -> None:
-        """Put a range back."""
-        self._left.appendleft(job.first)
+    def again(self, job: Job, result: Result) -> None:
+        """Put back what is left of a range; without an ETag all of it, since the object may be another."""
+        if not self.job.etag:
+            self.job = replace(self.job, etag=result.etag)
+        self._left.appendleft(job.first + (result.bytes if self.job.etag else 0))
 
     def restart(self) -> None:
         """Begin anew, with nothing."""
@@ -140,7 +152,7 @@ class LargeFile:
         with suppress(OSError):
             os.unlink(self.job.part)
 
-    def _merged(self) -> list[tuple[int, int]]:
+    def merged(self) -> list[tuple[int, int]]:
         """Give what is there as few pairs of (first, end)."""
         pairs: list[tuple[int, int]] = []
         for at in sorted(self._there):
@@ -153,7 +165,9 @@ class LargeFile:
 
 
 class Follower:
-    """Takes the hash of a part file while it grows, close behind what has come.
+    """Takes the hash of a part file while it grows, close behind what has come without a gap.
+
+    Threads that write tell it what they wrote.
 
     Parameters
     ----------
@@ -162,22 +176,45 @@ class Follower:
         Which hash.
     size : int
         Bytes in the end.
+
+    Attributes
+    ----------
+    outdated : bool
+        Bytes were written once more after they had been taken: the hash may not be that of the file.
     """
 
     def __init__(self, path: str, kind: str, size: int) -> None:
         self.path, self.size = path, size
+        self.outdated = False
         self._total = hasher(kind)
-        self._end = 0
+        self._taken = self._end = 0
+        # what is there beyond the end: where each stretch ends that begins at an offset, and the reverse
+        self._ends: dict[int, int] = {}
+        self._starts: dict[int, int] = {}
         self._ended = False
         self._error: OSError | None = None
         self._condition = threading.Condition()
         self._thread = threading.Thread(target=self._follow, name="gen3nb-hash", daemon=True)
         self._thread.start()
 
-    def grown(self, end: int) -> None:
-        """Say up to where the file is there."""
+    def grown(self, at: int, end: int) -> None:
+        """Say that bytes are there, from one offset up to another; from any thread."""
         with self._condition:
-            self._end = end
+            if at < self._taken:
+                self.outdated = True
+            start = self._starts.pop(at, at)
+            self._starts[end], self._ends[start] = start, end
+            if start > self._end:
+                return
+            while (further := self._ends.pop(self._end, 0)) > self._end:
+                self._starts.pop(further, None)
+                self._end = further
+            self._condition.notify()
+
+    def all_there(self) -> None:
+        """Say that nothing is missing."""
+        with self._condition:
+            self._end = self.size
             self._condition.notify()
 
     def stop(self) -> None:
@@ -200,28 +237,28 @@ class Follower:
             raise self._error
         return str(self._total.hexdigest())
 
-    @property
-    def done(self) -> bool:
-        """Whether it has taken all."""
-        return not self._thread.is_alive()
-
     def _follow(self) -> None:
-        at = 0
         buffer = memoryview(bytearray(BLOCK))
         try:
             with open(self.path, "rb", buffering=0) as file:
-                while at < self.size:
-                    with self._condition:
-                        while self._end <= at and not self._ended:
-                            self._condition.wait()
-                        end, ended = self._end, self._ended
-                    if ended:
-                        return
-                    while at < end:
-                        count = file.readinto(buffer[: min(BLOCK, end - at)])
-                        if not count:
-                            raise OSError(f"{self.path} is shorter than it was")
-                        self._total.update(buffer[:count])
-                        at += count
+                while count := self._next():
+                    got = file.readinto(buffer[:count])
+                    if got != count:
+                        raise OSError(f"{self.path} is shorter than it was")
+                    self._total.update(buffer[:count])
         except OSError as error:
             self._error = error
+
+    def _next(self) -> int:
+        """Wait for bytes, and take so many; none at the end."""
+        with self._condition:
+            while self._end <= self._taken < self.size and not self._ended:
+                self._condition.wait()
+            count = 0 if self._ended else min(BLOCK, self._end - self._taken)
+            self._taken += count
+        return count
+
+
+def _start(at: int) -> int:
+    """Give where the range begins that an offset is in."""
+    return at // RANGE * RANGE

@@ -116,7 +116,13 @@ class Pooled:
         """Hand a job to the pool."""
         ready = self._signed(coming, job, settle)
         if ready is not None:
-            self._hand([coming], [job], settle, function, ready)
+            self._hand([coming], [job], settle, function, ready, *self._beside(coming))
+
+    def _beside(self, coming: Coming) -> tuple[Any, ...]:
+        """Give what the threads share that fetch ranges of one file."""
+        if coming.large is None or not self.near:
+            return ()
+        return coming.large.writing, coming.follower.grown if coming.follower is not None else None
 
     def submit_together(self, several: list[Coming], settle: Settle) -> None:
         """Hand several small files to the pool as one job: handing out costs as much as a small file."""
@@ -136,9 +142,15 @@ class Pooled:
         return replace(job, url=str(coming.url.url))
 
     def _hand(
-        self, comings: list[Coming], jobs: list[Job], settle: Settle, function: Callable[..., Any], work: Any
+        self,
+        comings: list[Coming],
+        jobs: list[Job],
+        settle: Settle,
+        function: Callable[..., Any],
+        work: Any,
+        *beside: Any,
     ) -> None:
-        near = (self.stop, self.told) if self.near else ()
+        near = (self.stop, self.told, *beside) if self.near else ()
         self.running += 1
         future = self.handed(function, work, self.storage, *near)
         future.add_done_callback(lambda done: self._results.put((comings, jobs, settle, done)))

@@ -37,7 +37,8 @@ class Ranges(Pooled):
         """Take the hash while ranges come; what is elsewhere reads the file once it is there."""
         if self.near and coming.large is not None and coming.file.kind:
             coming.follower = Follower(coming.job.part, coming.file.kind, coming.large.size)
-            coming.follower.grown(coming.large.frontier)
+            for first, end in coming.large.merged():
+                coming.follower.grown(first, end)
 
     def came(self, coming: Coming, job: Job, result: Result) -> None:
         """Settle a range."""
@@ -48,7 +49,7 @@ class Ranges(Pooled):
         if result.state == fetching.DONE:
             coming.renewals = 0
             if not coming.ending:
-                large.came(job, result.etag)
+                large.came(job, result)
         elif result.state == fetching.WHOLE and result.bytes >= large.size:
             large.came_whole()
         elif result.state == fetching.WHOLE:
@@ -56,12 +57,10 @@ class Ranges(Pooled):
         elif result.state == fetching.CHANGED:
             self._stop_ranges(coming, result.why, self._anew)
         elif result.state == fetching.STOPPED or (result.state == fetching.EXPIRED and self.renewed(coming)):
-            large.again(job)
+            large.again(job, result)
         else:
             # what came stays, so that the same call again goes on from there
             self._stop_ranges(coming, result.why, self._broken)
-        if coming.follower is not None and not coming.ending:
-            coming.follower.grown(large.frontier)
         if large.running:
             return
         if coming.then is not None:
@@ -124,7 +123,7 @@ class Ranges(Pooled):
         large.running += 1
         future: Future[Result]
         if follower is not None:
-            follower.grown(large.size)
+            follower.all_there()
             future = self.handed(_followed, follower, coming.job)
         elif coming.file.kind:
             future = self.handed(fetching.check, coming.job)
@@ -156,6 +155,8 @@ class Ranges(Pooled):
 
 def _followed(follower: Follower, job: Job) -> Result:
     """Compare the hash that was taken on the way."""
+    if follower.outdated:
+        return fetching.check(job)
     try:
         found = follower.hash()
     except OSError as error:

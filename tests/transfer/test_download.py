@@ -338,6 +338,70 @@ def test_a_large_file_goes_on_where_it_stopped(commons, tmp_path):
     assert files_in(tmp_path) == ["big.bin"]
 
 
+@pytest.mark.parametrize("number", [0, 1])  # of the range: with the first, the object is not known yet
+def test_what_came_of_a_range_stays_when_the_url_ends(commons, tmp_path, number):
+    guid, content = big(commons)
+    commons.sandbox.faults.add("storage-truncated", times=1, after=number)
+    commons.sandbox.faults.add("storage-expired", times=1, after=number + 1)
+    report = fetched(commons, guid, tmp_path, parallel=1)
+    assert report.ok
+    assert report.bytes == len(content)
+    assert (tmp_path / "big.bin").read_bytes() == content
+
+
+def test_what_is_written_over_after_its_hash_was_taken_is_read_again(commons, tmp_path, monkeypatch):
+    guid, content = big(commons)
+    # half of the first range comes; then the store knows no ranges, and all of it comes, its start spoiled
+    commons.sandbox.faults.add("storage-truncated", times=1)
+    commons.sandbox.faults.add("storage-no-range", times=1, after=1)
+    starts = []
+    real = fetching._written
+
+    def spoiled(file, block):
+        if os.lseek(file, 0, os.SEEK_CUR) == 0:
+            starts.append(block)
+            time.sleep(0.2)  # what came before is hashed meanwhile
+            if len(starts) == 2:
+                return real(file, bytes(len(block)))
+        return real(file, block)
+
+    monkeypatch.setattr(fetching, "_written", spoiled)
+    report = fetched(commons, guid, tmp_path)
+    assert report.ok
+    assert len(starts) == 3
+    assert (tmp_path / "big.bin").read_bytes() == content
+
+
+def test_the_hash_follows_what_comes_out_of_order(tmp_path):
+    content = os.urandom(1000)
+    path = tmp_path / "a.part"
+    path.write_bytes(content)
+    follower = large.Follower(str(path), "md5", len(content))
+    for at in (500, 100, 700, 600, 0, 300, 200, 400, 900, 800):
+        follower.grown(at, at + 100)
+    assert follower.hash() == hashlib.md5(content).hexdigest()
+    assert not follower.outdated
+
+
+def test_ranges_go_side_by_side_where_one_connection_is_slow(commons, tmp_path, monkeypatch):
+    guid, _ = big(commons)
+    most = []
+    real = large.LargeFile.next
+
+    def noted(self):
+        job = real(self)
+        most.append(self.running)
+        return job
+
+    monkeypatch.setattr(large.LargeFile, "next", noted)
+    assert fetched(commons, guid, tmp_path / "slow", parallel=8).ok
+    assert max(most) == 5  # all but the first
+    monkeypatch.setattr(large, "ENOUGH", 1)
+    most.clear()
+    assert fetched(commons, guid, tmp_path / "fast", parallel=8).ok
+    assert max(most) == 1
+
+
 def test_parts_of_another_object_are_not_used(commons, tmp_path):
     guid, content = big(commons)
     part = tmp_path / part_name("big.bin", guid)
@@ -603,6 +667,23 @@ def test_what_is_asked_for_wrongly(commons, tmp_path):
         fetched(commons, [], tmp_path, parallel=0)
     with pytest.raises(TransferError, match="1/3 to 3/3, not 4/3"):
         fetched(commons, [], tmp_path, shard=(4, 3))
+
+
+def test_notes_that_are_damaged_are_begun_anew(commons, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    guid, content = small(commons)
+    assert fetched(commons, guid, tmp_path / "in").ok
+    [notes] = (tmp_path / "state").rglob("*.sqlite")
+    damage = bytes(4096)
+    notes.write_bytes(damage)
+    log = Path(f"{notes}-wal")
+    log.write_bytes(damage)
+    report = fetched(commons, guid, tmp_path / "in")
+    assert report.counts == {"already there": 1}
+    assert not log.exists()
+    assert fetched(commons, guid, tmp_path / "in").counts == {"already there": 1}
+    assert stat.S_IMODE(notes.stat().st_mode) == 0o600
+    assert (tmp_path / "in" / "a.bin").read_bytes() == content
 
 
 # --- secrets ----------------------------------------------------------------------------------------------
