@@ -24,7 +24,7 @@ from gen3nb.transfer.hashing import hash_file, hasher
 __all__ = ["Job", "Result", "check", "fetch", "fetch_range", "fetch_together", "finish", "refused_by_disk"]
 
 #: Bytes read at a time, at most.
-BLOCK = 1 << 20
+BLOCK = 1 << 19
 TRIES = 6
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 
