@@ -22,12 +22,14 @@ def configure(
     use_shepherd: Annotated[
         str | None,
         typer.Option(
-            "--use-shepherd", metavar="BOOL", help="For gen3-client and data-client: true or false."
+            "--use-shepherd",
+            metavar="BOOL",
+            help="Begin uploads at Shepherd where the commons runs it: true or false.",
         ),
     ] = None,
     min_shepherd_version: Annotated[
         str | None,
-        typer.Option("--min-shepherd-version", metavar="VERSION", help="For the same programs."),
+        typer.Option("--min-shepherd-version", metavar="VERSION", help="Not an older one; 2.0.0 by default."),
     ] = None,
     token_file: Annotated[
         str | None,

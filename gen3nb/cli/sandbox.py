@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import time
 import warnings
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gen3nb.cli.grammar import Commands
-from gen3nb.cli.output import AsJson, failed, note, show, show_json, show_rows
+from gen3nb.cli.output import AsJson, confirmed, failed, note, show, show_json, show_rows
 from gen3nb.cli.target import Credentials, Endpoint, Profile, connected
 from gen3nb.errors import Gen3Error
 
@@ -31,6 +32,29 @@ Dictionary = Annotated[
 ]
 
 
+Prefix = Annotated[
+    str | None,
+    typer.Option(metavar="PREFIX", help="What the GUIDs of new files begin with: dg.ABCD/, or ''."),
+]
+Users = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.json", help='Who may do what: {"submitter": {"DEMO-alpha": ["create", "read"]}}.'
+    ),
+]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SERVICE",
+        help="Leave it out: arborist, metadata, requestor, shepherd, sower, wts; repeatable.",
+    ),
+]
+Lifetime = Annotated[
+    int, typer.Option(min=1, metavar="SECONDS", help="How long access tokens live; half an hour by default.")
+]
+Which = Annotated[str | None, typer.Argument(metavar="PORT|ADDRESS|FOLDER", help="Which, where several run.")]
+
+
 @app.command()
 def start(
     place: Annotated[
@@ -44,6 +68,10 @@ def start(
     port: Port = 0,
     demo: Annotated[bool, typer.Option("--demo", help="Load the demo project, 686 patients.")] = False,
     dictionary: Dictionary = None,
+    prefix: Prefix = None,
+    users: Users = None,
+    without: Without = None,
+    token_lifetime: Lifetime = 1800,
     as_json: AsJson = False,
 ) -> None:
     """Run a practice commons in the foreground, until Ctrl-C, or with `--background` until `sandbox stop`.
@@ -56,11 +84,20 @@ def start(
     if place is not None and folder is not None and place != folder:
         raise typer.BadParameter("the folder is given twice, and not the same")
     folder = place if place is not None else folder
+    options: dict[str, Any] = {
+        "port": port,
+        "demo": demo,
+        "dictionary": dictionary,
+        "prefix": prefix,
+        "users": _users_of(users),
+        "without": without or [],
+        "token_lifetime": token_lifetime,
+    }
     if background:
-        started = start_in_background(folder, port=port, demo=demo, dictionary=dictionary)
+        started = start_in_background(folder, **options)
         _say(started.facts(), as_json=as_json, end=f"gen3nb sandbox stop {_port(started)} ends it")
         return
-    with ends_on_request(), gen3nb.sandbox(folder, port=port, demo=demo, dictionary=dictionary) as commons:
+    with ends_on_request(), gen3nb.sandbox(folder, **options) as commons:
         server: Any = commons.sandbox
         facts = {
             "endpoint": server.endpoint,
@@ -102,25 +139,16 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command()
 def stop(
-    which: Annotated[
-        str | None, typer.Argument(metavar="PORT|ADDRESS|FOLDER", help="Which, where several run.")
-    ] = None,
+    which: Which = None,
     everything: Annotated[bool, typer.Option("--all", help="All that run.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """End a practice commons that runs; data in a folder that was named stays."""
-    from gen3nb.launch.background import running_commons, stop_commons
+    from gen3nb.launch.background import stop_commons
 
-    found = running_commons()
-    chosen = found if which is None else [one for one in found if which in _names(one)]
-    if which is not None and not chosen:
-        # a folder as it is typed
-        place = str(Path(which).expanduser().absolute())
-        chosen = [one for one in found if one.folder == place]
-    if which is not None and not chosen:
-        raise Gen3Error(f"No practice commons {which} is running. {_listed(found)}")
+    chosen = _chosen(which)
     if len(chosen) > 1 and not everything:
-        raise Gen3Error(f"Several practice commons are running: say which, or --all. {_listed(found)}")
+        raise Gen3Error(f"Several practice commons are running: say which, or --all. {_listed(chosen)}")
     for one in chosen:
         stop_commons(one)
         note(f"The practice commons at {one.endpoint} has ended.")
@@ -128,6 +156,31 @@ def stop(
         note("No practice commons was running.")
     if as_json:
         show_json([one.facts() for one in chosen])
+
+
+@app.command()
+def reset(
+    which: Which = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Empty a practice commons that runs: no program, record or file is left; users and keys stay."""
+    from gen3nb.launch.background import reset_commons
+
+    chosen = _chosen(which)
+    if len(chosen) > 1:
+        raise Gen3Error(f"Several practice commons are running: say which. {_listed(chosen)}")
+    if not chosen:
+        raise Gen3Error("No practice commons is running. gen3nb sandbox start starts one.")
+    (one,) = chosen
+    note(f"The practice commons at {one.endpoint}, in {one.folder}")
+    if not yes and not confirmed("Delete all that is in it?", instead="--yes"):
+        note("Nothing was deleted.")
+        raise typer.Exit(1)
+    reset_commons(one)
+    note("It is empty.")
+    if as_json:
+        show_json(one.facts())
 
 
 @app.command()
@@ -170,6 +223,39 @@ def clone(
         show(f"gen3nb sandbox start {folder} serves the copy.")
     if lost:
         raise typer.Exit(1)
+
+
+def _users_of(file: Path | None) -> Any:
+    """Read who may do what."""
+    if file is None:
+        return None
+    problem = ""
+    held: Any = None
+    try:
+        held = json.loads(file.expanduser().read_text("utf-8"))
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    except ValueError as error:
+        problem = f"it is not JSON: {error}"
+    if not problem and not (isinstance(held, dict) and all(isinstance(one, dict) for one in held.values())):
+        problem = 'it is not of the form {"submitter": {"DEMO-alpha": ["create", "read"]}}'
+    if problem:
+        raise Gen3Error(f"Who may do what cannot be read from {file}: {problem}")
+    return held
+
+
+def _chosen(which: str | None) -> list[Running]:
+    """Give those that run and are meant; without a name all."""
+    from gen3nb.launch.background import running_commons
+
+    found = running_commons()
+    if which is None:
+        return found
+    place = str(Path(which).expanduser().absolute())  # a folder as it is typed
+    chosen = [one for one in found if which in _names(one)] or [one for one in found if one.folder == place]
+    if not chosen:
+        raise Gen3Error(f"No practice commons {which} is running. {_listed(found)}")
+    return chosen
 
 
 def _port(one: Running) -> str:

@@ -15,7 +15,7 @@ from gen3nb.client.redaction import Secret
 from gen3nb.client.transport import Transport
 from gen3nb.errors import Gen3Error, NotFound, PermissionDenied, ServiceError
 
-__all__ = ["FileRoutes", "Presigned", "lifetime"]
+__all__ = ["FileRoutes", "Presigned", "lifetime", "presigned_of"]
 
 SERVICE = "fence"
 AT_ONCE = 500  # GUIDs in one request for URLs
@@ -92,7 +92,7 @@ class FileRoutes:
             answer = self.transport.json("GET", path, service=SERVICE, params=params, needs=needs)
         except NotFound as error:
             raise _named(error, guid) from None
-        return _presigned(guid, answer, "url")
+        return presigned_of(guid, answer, "url")
 
     def download_urls(
         self, guids: Iterable[str], *, protocol: str | None = None, expires_in: int | None = None
@@ -148,7 +148,7 @@ class FileRoutes:
         if not isinstance(listed, list):
             raise ServiceError("the sign-in service gave no list of URLs", service=SERVICE)
         try:
-            urls = {one["drs_object_id"]: _presigned(one["drs_object_id"], one, "url") for one in listed}
+            urls = {one["drs_object_id"]: presigned_of(one["drs_object_id"], one, "url") for one in listed}
             failed = answer.get("failed_guids") or ()
             return urls, {guid: int(one["error_code"]) for one in failed for guid in one["object_ids"]}
         except (KeyError, TypeError, ValueError):
@@ -191,7 +191,7 @@ class FileRoutes:
         answer = self.transport.json(
             "POST", "/user/data/upload", service=SERVICE, json=body, needs=_uploading(authz)
         )
-        return _presigned(str(answer["guid"]), answer, "url")
+        return presigned_of(str(answer["guid"]), answer, "url")
 
     def upload_url(
         self, guid: str, *, file_name: str, bucket: str | None = None, expires_in: int | None = None
@@ -200,7 +200,7 @@ class FileRoutes:
         params = _given({"file_name": file_name, "bucket": bucket, "expires_in": expires_in})
         path = f"/user/data/upload/{_part(guid)}"
         answer = self.transport.json("GET", path, service=SERVICE, params=params, needs=_uploading(()))
-        return _presigned(guid, answer, "url")
+        return presigned_of(guid, answer, "url")
 
     def start_multipart(
         self, file_name: str, *, guid: str | None = None, bucket: str | None = None
@@ -223,7 +223,7 @@ class FileRoutes:
         }
         path = "/user/data/multipart/upload"
         answer = self.transport.json("POST", path, service=SERVICE, json=body, retry=True)
-        return _presigned(guid, answer, "presigned_url")
+        return presigned_of(guid, answer, "presigned_url")
 
     def complete_multipart(
         self,
@@ -349,7 +349,8 @@ def _each(act: Callable[[str], None], guids: Sequence[str]) -> None:
         list(pool.map(act, guids))
 
 
-def _presigned(guid: str, answer: Any, name: str) -> Presigned:
+def presigned_of(guid: str, answer: Any, name: str) -> Presigned:
+    """Read a URL out of an answer, where it has a name."""
     url = answer.get(name) if isinstance(answer, Mapping) else None
     if not isinstance(url, str) or not urlsplit(url).scheme:
         raise ServiceError(f"the sign-in service gave no URL for {guid}", service=SERVICE)

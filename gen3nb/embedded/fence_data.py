@@ -78,8 +78,11 @@ class Files:
 
     def start_upload(self, request: Request, body: bytes) -> Response:
         """Make a blank record in the index, and give a URL to upload its file."""
-        user = self._user(request)
-        facts = _facts(body)
+        guid, url = self.begin_upload(self._user(request), _facts(body))
+        return Json({"guid": guid, "url": url}, 201)
+
+    def begin_upload(self, user: User, facts: Mapping[str, Any]) -> tuple[str, str]:
+        """Give the GUID of a file to come, and a URL for its bytes."""
         name = facts.get("file_name")
         if not name:
             raise Failure(400, "wrong Content-Type; expected application/json")
@@ -88,7 +91,7 @@ class Files:
         expires = _expires(facts.get("expires_in"))
         guid = self._guid(facts, user, name)
         url = self.state.storage.url("PUT", bucket, f"{guid}/{name}", expires, self.access.clock.now())
-        return Json({"guid": guid, "url": url}, 201)
+        return guid, url
 
     def upload_url(self, request: Request, body: bytes) -> Response:
         """Give a URL to upload the file of a record."""

@@ -63,7 +63,8 @@ def _answered(handler: Callable[[Request, bytes], Response]) -> Callable[[Reques
     return inner
 
 
-def _body(body: bytes) -> Any:
+def json_of(body: bytes) -> Any:
+    """Read a body."""
     try:
         return json.loads(body)
     except ValueError as error:
@@ -160,7 +161,7 @@ class Metadata:
     def create(self, request: Request, body: bytes) -> Response:
         """Add an object."""
         self._authorize(request)
-        guid, content = request.path_params["guid"], _body(body)
+        guid, content = request.path_params["guid"], json_of(body)
         with self.documents.lock:
             known = self.documents.get("metadata", guid) is not None
             if known and not _flag(request, "overwrite", False):
@@ -174,7 +175,7 @@ class Metadata:
         done: dict[str, list[str]] = {"created": [], "updated": [], "conflict": [], "bad_input": []}
         overwrite = _flag(request, "overwrite", True)
         with self.documents.lock:
-            for one in _body(body):
+            for one in json_of(body):
                 guid, content = one["guid"], one["data"]
                 known = self.documents.get("metadata", guid) is not None
                 if known and not overwrite:
@@ -187,7 +188,7 @@ class Metadata:
     def update(self, request: Request, body: bytes) -> Response:
         """Replace an object, or merge into it with ``merge=true``."""
         self._authorize(request)
-        content = _body(body)
+        content = json_of(body)
         with self.documents.lock:
             guid = self._guid(request)
             if _flag(request, "merge", False):
@@ -217,7 +218,7 @@ class Metadata:
         self._authorize(request)
         with self.documents.lock:
             guid = request.path_params["guid"]
-            wanted = list(_body(body)["aliases"]) if request.method != "DELETE" else []
+            wanted = list(json_of(body)["aliases"]) if request.method != "DELETE" else []
             taken = [a for a in wanted if self.documents.get("metadata alias", a) not in (None, guid)]
             if taken:
                 raise Failure(409, f"Conflict: alias {taken[0]} already exists")

@@ -21,6 +21,7 @@ from . import (
     metadata,
     portal,
     requestor,
+    shepherd,
     sower,
     workspace,
 )
@@ -38,8 +39,9 @@ OTHERS: dict[str, tuple[str, ...]] = {
 #: The prefixes of services that a commons may do without, by their names.
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "arborist": ("/authz",),
-    "metadata": ("/mds", "/mds-admin"),
+    "metadata": ("/mds", "/mds-admin", "/mds/objects"),
     "requestor": ("/requestor",),
+    "shepherd": ("/mds/objects",),
     "sower": ("/job",),
     "wts": ("/wts",),
 }
@@ -174,6 +176,7 @@ def application(state: State, shut_down: Callable[[], None] = lambda: None) -> A
         "/wts": workspace.service(state),
         "/requestor": Service(requestor.routes(state)),
         "/job": sower.service(state),
+        "/mds/objects": Service(shepherd.routes(state)),  # before what it lies under
         "/mds": Service(metadata.routes(state)),
         "/mds-admin": Service(metadata.routes(state, gateway=True)),
         "/ga4gh": Service([*fence_data.drs_routes(state, ""), *indexd_drs.routes(state)]),
@@ -184,7 +187,7 @@ def application(state: State, shut_down: Callable[[], None] = lambda: None) -> A
             services[prefix] = service
     for name in state.settings.without:
         for prefix in OPTIONAL[name]:
-            del services[prefix]
+            services.pop(prefix, None)
     # Without prefixes, one path is one service's only: /_status is the index's. The SDK sends its token to
     # the metadata service there as if a gateway stood before it.
     bare = [index]

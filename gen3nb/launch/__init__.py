@@ -79,7 +79,7 @@ def sandbox(
         ``policies`` (name to ``{"resource_paths": […], "role_ids": […]}``).
     without : iterable of str
         Services that this commons does not run: ``"arborist"``, ``"metadata"``, ``"requestor"``,
-        ``"sower"``, ``"wts"``.
+        ``"shepherd"`` (a part of the metadata service), ``"sower"``, ``"wts"``.
     external : Mapping, optional
         Further commons of the workspace token service, by the name of their identity provider: a practice
         commons, to which users of the same name are linked, or an address, to which nobody is.

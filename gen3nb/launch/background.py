@@ -27,7 +27,7 @@ from gen3nb.launch.starting import child_environment
 if TYPE_CHECKING:
     from gen3nb.launch.running import Sandbox
 
-__all__ = ["Running", "noted", "running_commons", "start_in_background", "stop_commons"]
+__all__ = ["Running", "noted", "reset_commons", "running_commons", "start_in_background", "stop_commons"]
 
 PATIENCE = 30.0
 
@@ -137,16 +137,15 @@ def running_commons() -> list[Running]:
 def start_in_background(
     folder: str | os.PathLike[str] | None = None,
     *,
-    port: int = 0,
-    demo: bool = False,
     dictionary: str | os.PathLike[str] | None = None,
+    **options: Any,
 ) -> Running:
     """Start a practice commons that goes on when this process ends; :func:`stop_commons` ends it.
 
     Parameters
     ----------
-    folder, port, demo, dictionary
-        As :func:`gen3nb.sandbox` takes them.
+    folder, dictionary, **options
+        As :func:`gen3nb.sandbox` takes them; all that JSON can hold.
 
     Returns
     -------
@@ -159,8 +158,7 @@ def start_in_background(
     """
     settings = {
         "folder": None if folder is None else os.path.abspath(os.path.expanduser(folder)),
-        "port": port,
-        "demo": demo,
+        **options,
         "dictionary": None if dictionary is None else os.path.abspath(os.path.expanduser(dictionary)),
     }
     apart: dict[str, Any] = {"start_new_session": True}
@@ -221,6 +219,19 @@ def stop_commons(one: Running) -> None:
                 f"The practice commons at {one.endpoint} does not end: end its process {one.pid} yourself."
             )
         time.sleep(0.1)
+
+
+def reset_commons(one: Running) -> None:
+    """Empty a practice commons: no program, no record, no file is left; users and keys stay.
+
+    Raises
+    ------
+    Gen3Error
+        It did not do so.
+    """
+    if (status := _control(one, "POST", "reset")) != 200:
+        why = f"it answered {status}" if status else "it does not answer"
+        raise Gen3Error(f"The practice commons at {one.endpoint} was not emptied: {why}.")
 
 
 def _read(note: Path) -> Running | None:

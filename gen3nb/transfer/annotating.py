@@ -107,11 +107,15 @@ class Annotations:
     ----------
     indexd : Indexd
     metadata : Metadata
+    look_first : bool
+        Metadata may be there already, since Shepherd keeps it when a file gets its GUID; to write it here
+        takes more rights.
     """
 
-    def __init__(self, indexd: Indexd, metadata: Metadata) -> None:
+    def __init__(self, indexd: Indexd, metadata: Metadata, *, look_first: bool = False) -> None:
         self.indexd = indexd
         self.metadata = metadata
+        self.look_first = look_first
 
     def store(self, facts: Mapping[str, FileMetadata]) -> dict[str, str]:
         """Store what is said of files, by GUID.
@@ -126,6 +130,8 @@ class Annotations:
             if one.aliases:
                 self._alias(guid, one.aliases, why)
         told = {guid: one.metadata for guid, one in facts.items() if one.metadata}
+        if self.look_first:
+            told = {guid: said for guid, said in told.items() if not self._holds(guid, said)}
         if not told:
             return why
         try:
@@ -136,7 +142,7 @@ class Annotations:
         for guid in done.get("bad_input", ()):
             why[guid] = _joined(why.get(guid), "its metadata was not stored: the service does not take it")
         for guid in done.get("conflict", ()):
-            if self._known(guid) != told[guid]:
+            if not self._holds(guid, told[guid]):
                 words = "its metadata was not stored: the commons has other metadata of it, which stays"
                 why[guid] = _joined(why.get(guid), words)
         return why
@@ -149,11 +155,13 @@ class Annotations:
         except Gen3Error as error:
             why[guid] = f"its other names were not stored: {error}"
 
-    def _known(self, guid: str) -> Any:
+    def _holds(self, guid: str, said: Mapping[str, Any]) -> bool:
+        """Say whether the service has all that is said of a file, and maybe facts of its own."""
         try:
-            return self.metadata.get(guid)
+            known = self.metadata.get(guid)
         except Gen3Error:
-            return None
+            return False
+        return all(name in known and known[name] == value for name, value in said.items())
 
 
 def _joined(*parts: str | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gen3nb.client.fence_files import Presigned
 from gen3nb.errors import Gen3Error
+from gen3nb.transfer.beginning import Beginnings
 from gen3nb.transfer.patience import is_passing, patiently
 from gen3nb.transfer.upload_job import Job, Wishes, begun_of, is_blank, seconds_of
 from gen3nb.transfer.upload_journal import UploadJournal
@@ -33,6 +34,8 @@ class Namer:
     Parameters
     ----------
     fence : Fence
+    beginnings : Beginnings
+        Whom to ask for a GUID.
     indexd : Indexd
     journal : UploadJournal
     wishes : Wishes
@@ -43,6 +46,7 @@ class Namer:
     def __init__(
         self,
         fence: Fence,
+        beginnings: Beginnings,
         indexd: Indexd,
         journal: UploadJournal,
         wishes: Wishes,
@@ -50,6 +54,7 @@ class Namer:
         stop: threading.Event,
     ) -> None:
         self.fence = fence
+        self.beginnings = beginnings
         self.indexd = indexd
         self.journal = journal
         self.wishes = wishes
@@ -78,9 +83,7 @@ class Namer:
         while True:
             begun = job.begun = self.journal.note(begun_of(job), asked=begun_of(job).asked or time.time())
             try:
-                return self.fence.start_upload(
-                    begun.name, authz=list(job.authz), bucket=self.wishes.bucket or None
-                )
+                return self.beginnings.start(begun.name, job.authz, job.said)
             except Gen3Error as error:
                 if not is_passing(error) or left <= 1:
                     raise

@@ -21,6 +21,7 @@ from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
 from gen3nb.frames.reports import counted
 from gen3nb.transfer.annotating import Annotations, by_path
+from gen3nb.transfer.beginning import Beginnings, shepherd_of
 from gen3nb.transfer.carrying import Carrier
 from gen3nb.transfer.confirming import Confirmer
 from gen3nb.transfer.describing import check_described, describe, file_node, with_properties
@@ -72,6 +73,10 @@ class UploadConnection(Connection, Protocol):
     def auth(self) -> Any:
         """Who is signed in."""
 
+    @property
+    def profile(self) -> str | None:
+        """The profile that it was opened with."""
+
 
 def upload(
     files: Given,
@@ -100,8 +105,9 @@ def upload(
     The same call again goes on where one stopped, part by part, and sends nothing twice: a file whose content
     the commons has already, under the same authz, keeps that GUID.
 
-    GUIDs and URLs come from fence (``POST /user/data/upload``, ``/user/data/multipart/…``), the bytes go to
-    the object store, and indexd says what came in.
+    GUIDs and URLs come from fence (``POST /user/data/upload``, ``/user/data/multipart/…``), or from Shepherd
+    (``POST /mds/objects``) where the profile says so; the bytes go to the object store, and indexd says what
+    came in.
 
     Parameters
     ----------
@@ -190,7 +196,12 @@ def upload(
         run = Run(found, wishes, stop or threading.Event(), log, by_path(metadata))
         if not resources and not all(one.guid for one in found.files):
             run.notes.append("Without authz only you can read these files, until a record describes them.")
-        run.annotations = Annotations(connection.indexd, connection.metadata)
+        shepherd, why = shepherd_of(connection.profile, connection.transport)
+        run.notes += [why] if why else []
+        beginnings = Beginnings(connection.fence, shepherd, wishes.bucket, run.notes.append)
+        run.annotations = Annotations(
+            connection.indexd, connection.metadata, look_first=beginnings.shepherd is not None
+        )
         carrier = Carrier(connection.transport.storage(), executor, run.stop, _locked(meter.advance))
         sender = Sender(connection.fence, carrier, journal, parts, ahead=2 * parallel)
         run.uploader = Uploader(
@@ -203,6 +214,7 @@ def upload(
             Counter(size for size in sizes if size >= 0),
             run.stop,
             run.facts,
+            beginnings,
         )
         run.confirmer = Confirmer(connection.indexd, connection.fence, carrier.storage, wait, run.stop)
         if log is not None:

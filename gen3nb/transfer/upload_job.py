@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gen3nb.errors import TransferError
+from gen3nb.transfer.annotating import FileMetadata
 from gen3nb.transfer.confirming import Waiting
 from gen3nb.transfer.outgoing import LARGEST, Snapshot
 from gen3nb.transfer.parts import Sent
@@ -58,6 +59,7 @@ class Job:
     at: int
     file: LocalFile
     authz: tuple[str, ...]
+    said: FileMetadata = field(default_factory=FileMetadata)  # what else is to be known of it
     begun: Begun | None = None
     shot: Snapshot | None = None
     sent: Sent | None = None

@@ -216,6 +216,7 @@ class Run:
             self._without += 1
             return True
         job.authz = facts.authz or job.authz
+        job.said = facts
         if facts:
             self._facts[job.at] = facts
         return True

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gen3nb.client.fence_files import Presigned
 from gen3nb.errors import Gen3Error, NotFound, PermissionDenied, TransferError
+from gen3nb.transfer.beginning import Beginnings
 from gen3nb.transfer.naming import Namer
 from gen3nb.transfer.outgoing import (
     LARGEST_WHOLE,
@@ -67,6 +68,8 @@ class Uploader:
     stop : threading.Event
     facts : Facts
         What is there already of this call.
+    beginnings : Beginnings
+        Gets GUIDs for new files.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Uploader:
         sizes: Counter[int],
         stop: threading.Event,
         facts: Facts,
+        beginnings: Beginnings,
     ) -> None:
         self.facts = facts
         self.fence = fence
@@ -90,7 +94,7 @@ class Uploader:
         self.username = username
         self.sizes = sizes
         self.stop = stop
-        self.namer = Namer(fence, indexd, journal, wishes, username, stop)
+        self.namer = Namer(fence, beginnings, indexd, journal, wishes, username, stop)
         self._present: dict[tuple[str, ...], Present] = {}
         self._first: dict[tuple[int, str, tuple[str, ...]], Job] = {}
         self._lock = threading.Lock()

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -205,6 +206,30 @@ def test_in_the_background_until_it_is_stopped(home: Path, tmp_path: Path) -> No
         with pytest.raises(requests.ConnectionError):
             requests.get(entry["endpoint"], timeout=5)
     assert "No practice commons is running" in run("sandbox", "status").stdout
+
+
+def test_guids_users_services_and_tokens_are_chosen_and_it_is_emptied(home: Path, tmp_path: Path) -> None:
+    users = tmp_path / "users.json"
+    users.write_text(json.dumps({"alice": {"DEMO-alpha": ["create", "read"]}}))
+    options = ["--prefix", "dg.ABCD/", f"--users={users}", "--without=requestor", "--token-lifetime=900"]
+    ready = json.loads(run("sandbox", "start", "--background", "--json", *options).stdout)
+    assert "alice" in ready["credentials"]
+    with gen3nb.connect(ready["endpoint"], credentials=ready["credentials"]["admin"]) as commons:
+        assert commons.indexd.prefix() == "dg.ABCD/"
+        assert requests.get(f"{ready['endpoint']}/requestor/_status", timeout=30).status_code == 404
+        assert 600 < (commons.whoami().expires - datetime.now(UTC)).total_seconds() <= 900
+        commons.create_program("DEMO")
+        unasked = run("sandbox", "reset")
+        assert unasked.returncode == 1
+        assert "give --yes" in unasked.stderr
+        assert commons.programs()["program"].tolist() == ["DEMO"]
+        assert run("sandbox", "reset", "--yes").returncode == 0
+        assert commons.programs().empty
+    users.write_text('["alice"]')
+    done = run("sandbox", "start", f"--users={users}")
+    assert done.returncode == 1
+    assert "it is not of the form" in done.stderr
+    assert "No practice commons" in run("sandbox", "reset", "65000", "--yes").stderr
 
 
 def test_what_cannot_start_in_the_background_says_why(home: Path) -> None:
