@@ -113,7 +113,7 @@ def test_a_bucket_is_fences(practice, file):
 
 
 def test_an_answer_that_is_lost_makes_no_second_record(practice, file, monkeypatch):
-    monkeypatch.setattr("gen3nb.transfer.uploader.PAUSE", 0.01)
+    monkeypatch.setattr("gen3nb.transfer.naming.PAUSE", 0.01)
     practice.sandbox.faults.add("drop-after", path="/mds/objects*", method="POST", times=1)
     with opened(practice) as commons:
         report = commons.files.upload(file, metadata=True, progress=False)
