@@ -7,6 +7,7 @@ import json as jsonlib
 import logging
 import os
 import random
+import re
 from collections.abc import Callable, Container, Mapping
 from time import sleep
 from typing import Any, Protocol
@@ -20,12 +21,13 @@ from gen3nb.client.redaction import Secret, SecretBytes, redact
 from gen3nb.client.sending import REDIRECTS, Sender, astray
 from gen3nb.client.storage import Storage
 from gen3nb.client.words import is_html, words_of
-from gen3nb.errors import Gen3Error, NotConnected, ServiceError
+from gen3nb.errors import Gen3Error, NotConnected, NotFound, ServiceError
 
 __all__ = ["Signer", "Transport"]
 
 logger = logging.getLogger("gen3nb.client")
 
+_DOTS = re.compile(r"(?i)/(?:\.|%2e){1,2}(?=[/?#]|$)")
 RETRIED = (429, 502, 503, 504)
 WHOLE_SERVICES = ("peregrine", "arborist")  # these answer 404 to nothing that we ask
 HTML_SERVICES = ("fence", "fence:key")  # their errors are pages, so a page there means nothing
@@ -227,6 +229,9 @@ class Transport:
         """
         if self.closed:
             raise NotConnected(f"the connection to {self.endpoint} has been closed: connect again")
+        if _DOTS.search(path):  # libraries take such parts out: the request would go to another route
+            words = f"no name or GUID has . or .. as a part: nothing was sent to {redact(path)}"
+            raise NotFound(words, service=service, method=method, path=redact(path), status=None)
         if json is not None:
             data = encoded(json)
             headers = {"Content-Type": "application/json", **(headers or {})}

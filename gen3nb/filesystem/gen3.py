@@ -121,7 +121,7 @@ class Gen3FileSystem(Looking):
         if mode != "rb":
             self._read_only()
         reader = self.reader(path)
-        block = block_size if isinstance(block_size, int) else BLOCK
+        block = block_size if isinstance(block_size, int) and block_size > 0 else BLOCK
         return Gen3File(self, path, reader, block_size=block, cache_options=cache_options, **options)
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **options: Any) -> bytes:

@@ -231,6 +231,9 @@ def test_bytes_and_parts_of_them(upload, fs):
     kinds = [type(one) for one in fs.cat_ranges([guid, "nope"], 0, 1)]
     assert kinds == [bytes, errors.NoSuchFile]
     assert fs.head(guid, 5) == content[:5]
+    for size in (0, -1):
+        with fs.open(guid, block_size=size) as file:
+            assert file.read() == content
     with fs.open(guid, block_size=1000) as file:
         file.seek(50_000)
         assert file.read(10) == content[50_000:50_010]
