@@ -23,7 +23,8 @@ _LONGEST_ENDING = 20
 # What no system has anything against; but for the names of devices.
 _PLAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._ -]{0,198}[A-Za-z0-9_-])?")
 _PARTIAL = re.compile(r"\.[0-9a-f]{8}\.part$")  # what only files on their way are called
-_RESERVED = re.compile(r"(?i)(?:con|prn|aux|nul|clock\$|com\d|lpt\d)(?:\.|$)")
+# Windows looks at what is before the first point, without the spaces behind it.
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|clock\$|conin\$|conout\$|com[\d¹²³]|lpt[\d¹²³]) *(?:\.|$)")
 
 
 def local_name(guid: str, file_name: str | None, urls: Sequence[str], form: NameFormat) -> str:
@@ -54,7 +55,7 @@ def _last_part(url: str) -> str:
 
 def _safe(name: str, guid: str) -> str:
     parts = [_part(one) for one in name.split("/") if one.strip(" .")]
-    safe = "/".join(parts) or _part(guid.replace("/", "_")) or "file"
+    safe = "/".join(filter(None, parts)) or _part(guid.replace("/", "_")) or "file"
     return f"{safe}_" if safe.endswith(".part") and _PARTIAL.search(safe) else safe
 
 
@@ -65,7 +66,8 @@ def _part(name: str) -> str:
     text = _cut(unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode()))
     for _ in range(2):  # what it takes away may leave another name that is reserved
         text = sanitize_filename(text, replacement_text="_", platform="universal")
-    return text
+    device = _RESERVED.match(text)
+    return f"{device[1]}_{text[device.end(1) :]}" if device else text
 
 
 def _cut(text: str) -> str:

@@ -278,8 +278,11 @@ class _Registration:
                 found = _against(one, self.indexd.get(entry.guid))
                 if found.status == "failed":
                     raise TransferError(found.why) from None
-                if not found.add or left <= 0:
+                if not found.add:
                     return "registered" if left < TRIES - 1 else "already there"
+                if left <= 0:
+                    raise TransferError("others keep changing its record; try again later") from None
+                one = found  # its places lack there
             except Gen3Error as error:
                 if not is_passing(error) or left <= 0:
                     raise
