@@ -176,6 +176,11 @@ class Carrier:
     def __init__(
         self, storage: Storage, executor: Executor | None, stop: threading.Event, moved: Moved
     ) -> None:
+        if executor is not None and not hasattr(executor, "submit"):
+            raise TransferError(
+                "executor= is an executor of concurrent.futures, such as ProcessPoolExecutor() or "
+                f"Client.get_executor() of Dask, not a {type(executor).__name__}."
+            )
         self.storage = storage
         self.stop = stop
         self.moved = moved

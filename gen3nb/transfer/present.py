@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from gen3nb.transfer.hashing import known_hashes
@@ -11,10 +12,11 @@ from gen3nb.transfer.hashing import known_hashes
 if TYPE_CHECKING:
     from gen3nb.client.indexd import Indexd
 
-__all__ = ["Present", "agree"]
+__all__ = ["SINGLY", "Present", "agree"]
 
 SPELLED = {"sha": "sha1"}  # a kind as the index spells it in questions
 PAGE = 1024
+FEW = 8  # records that are looked at first
 SINGLY = 50  # so many questions for a size cost about as much as a page of the list
 
 
@@ -47,13 +49,20 @@ class Present:
     username : str
     count : int
         How many files there are.
+    trial : int
+        How many questions are asked before all are listed: files of a few sizes take no more.
     """
 
-    def __init__(self, indexd: Indexd, authz: Sequence[str], username: str, count: int) -> None:
+    def __init__(
+        self, indexd: Indexd, authz: Sequence[str], username: str, count: int, *, trial: int = 0
+    ) -> None:
         self.indexd = indexd
         self.authz = sorted(authz)
         self.username = username
         self._count = count
+        self._trial = trial
+        self._asked = 0
+        self._asking: dict[int, Future[bool]] = {}
         self._lock = threading.Lock()
         self._tried = False
         self._listed: dict[tuple[int, str, str], dict[str, Any]] | None = None
@@ -62,19 +71,46 @@ class Present:
     def has_size(self, size: int) -> bool:
         """Say whether there is a record of so many bytes."""
         with self._lock:
-            if not self._tried:
+            if not self._tried and self._asked >= self._trial:
                 self._tried = True
                 self._list()
             if self._listed is not None or size in self._sizes:
                 return self._sizes.get(size, False)
-        found = next(self._records(size=size), None) is not None
+            asking = self._asking.get(size)
+            if asking is None:
+                mine = self._asking[size] = Future[bool]()
+                self._asked += 1
+        if asking is not None:  # by another thread at this moment
+            return asking.result()
+        try:
+            mine.set_result(self._ask(size))
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._asking[size]
         with self._lock:
-            return self._sizes.setdefault(size, found)
+            return self._sizes.setdefault(size, mine.result())
+
+    def _ask(self, size: int) -> bool:
+        """Ask the index for a size: for a few records first."""
+        for limit in (FEW, None):
+            seen = 0
+            for one in self._all(size=size, limit=limit):
+                if self._is_theirs(one):
+                    return True
+                seen += 1
+            if seen < FEW:
+                break
+        return False
 
     def find(self, size: int, hashes: Mapping[str, str]) -> dict[str, Any] | None:
         """Give a record of this content, rather one that has a place; ``None`` where there is none."""
         if not self.has_size(size):
             return None
+        with self._lock:
+            self._asked += self._listed is None
         same = [one for one in self._alike(size, known_hashes(hashes)) if agree(one["hashes"], hashes)]
         return max(same, key=lambda one: bool(one["urls"])) if same else None
 

@@ -284,7 +284,18 @@ def state_of(path: str) -> tuple[os.stat_result | None, str]:
         return status, f"it is {kind}, not a file{more}"
     if not os.access(path, os.R_OK):
         return status, "you may not read it: Permission denied"
+    if not status.st_size and _has_bytes(path):
+        return status, "it has bytes although its size is 0: copy it to a disk first"
     return status, ""
+
+
+def _has_bytes(path: str) -> bool:
+    """Say whether a file has any bytes, whatever its size: those of /proc do."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return bool(file.read(1))
+    except OSError:
+        return False  # whoever reads it will say why
 
 
 # --- frames -----------------------------------------------------------------------------------------------

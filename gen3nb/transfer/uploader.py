@@ -25,7 +25,7 @@ from gen3nb.transfer.outgoing import (
 )
 from gen3nb.transfer.parts import NoParts, Sender, Sent
 from gen3nb.transfer.patience import patiently
-from gen3nb.transfer.present import Present, agree
+from gen3nb.transfer.present import SINGLY, Present, agree
 from gen3nb.transfer.report import bytes_of
 from gen3nb.transfer.sources import state_of
 from gen3nb.transfer.upload_job import (
@@ -233,7 +233,7 @@ class Uploader:
         with self._lock:
             if key not in self._present:
                 count = sum(self.sizes.values())
-                self._present[key] = Present(self.indexd, key, self.username, count)
+                self._present[key] = Present(self.indexd, key, self.username, count, trial=SINGLY)
             return self._present[key]
 
     def _is_there(self, job: Job) -> bool:

@@ -94,6 +94,17 @@ def test_what_is_no_file_is_named_with_the_reason(data):
     assert names(data)[:2] == ["folder-link", "a.bam"]
 
 
+def test_what_may_not_be_read_and_what_hides_its_size(data, monkeypatch):
+    if os.path.exists("/proc/self/status"):
+        assert "it has bytes although its size is 0" in find_files("/proc/self/status").files[0].why
+    (data / "empty.txt").touch()
+    os.symlink(data / "loop", data / "loop")
+    assert [one.why for one in find_files(data / "empty.txt").files] == [""]
+    assert "symbolic links" in find_files(data / "loop").files[0].why
+    monkeypatch.setattr(os, "access", lambda *given: False)
+    assert "you may not read it" in find_files(data / "a.bam").files[0].why
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

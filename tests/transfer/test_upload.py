@@ -164,6 +164,26 @@ def test_many_files_of_one_size_are_compared_by_their_hashes(submitter, practice
     assert len(compared) == 1
 
 
+def test_files_of_a_few_sizes_are_asked_for_without_listing_all(submitter, practice, tmp_path, monkeypatch):
+    asked = []
+    usual = type(submitter.indexd).records
+    monkeypatch.setattr(
+        type(submitter.indexd), "records", lambda self, **facts: asked.append(facts) or usual(self, **facts)
+    )
+    for at in range(120):
+        made(tmp_path / "many", f"{at}.txt", f"number {at:05}".encode())
+    authz = "/programs/DEMO/projects/alpha/few"
+    assert send(submitter, tmp_path / "many", authz=authz).counts == {"uploaded": 120}
+    assert [facts["size"] for facts in asked] == [12]
+    more = [made(tmp_path / "more", f"{at}.txt", f"another {at:05}"[: at + 8].encode()) for at in range(5)]
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
+    files = [tmp_path / "many", *more]
+    report = send(submitter, files, authz=authz)
+    assert report.counts == {"already there": 120, "uploaded": 5}
+    assert any("size" not in facts for facts in asked)  # so many hits are better looked up in a list
+    assert len(asked) < 150
+
+
 def test_one_content_in_one_call_has_one_guid(submitter, tmp_path):
     paths = [made(tmp_path / "twins", f"{at}.bin", b"the same" * 50) for at in range(6)]
     big = os.urandom(5 * MIB)

@@ -170,6 +170,11 @@ def test_a_closed_executor_ends_it_with_a_report(practice, folder):
     assert records(practice) == before + 4
 
 
+def test_what_is_no_executor(practice, folder):
+    with pytest.raises(errors.TransferError, match="not a int"):
+        send(practice, folder, executor=5)
+
+
 def test_workers_that_die_end_it_with_a_report(practice, folder):
     before = records(practice)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver")) as executor:
