@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from time import monotonic
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote
 
 from gen3nb.client.failures import Needs
 from gen3nb.client.redaction import Secret
@@ -23,6 +24,8 @@ PROBES = 16  # GUIDs without a prefix that are asked for singly before bulk is b
 SINGLY = 16  # requests at a time where the commons signs one URL a request
 LIFETIME = 3600  # seconds, where a URL does not say when it ends
 UPLOADS = "/data_file"
+_EXPIRES = re.compile(r"[?&]X-(?:Amz|Goog)-Expires=(\d+)(?=[&#]|$)", re.ASCII)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,17 +355,15 @@ def _each(act: Callable[[str], None], guids: Sequence[str]) -> None:
 def presigned_of(guid: str, answer: Any, name: str) -> Presigned:
     """Read a URL out of an answer, where it has a name."""
     url = answer.get(name) if isinstance(answer, Mapping) else None
-    if not isinstance(url, str) or not urlsplit(url).scheme:
+    if not isinstance(url, str) or not _SCHEME.match(url):
         raise ServiceError(f"the sign-in service gave no URL for {guid}", service=SERVICE)
     return Presigned(guid, Secret(url), monotonic() + lifetime(url))
 
 
 def lifetime(url: str) -> float:
     """Read how long a URL lives, as S3 and Google write it."""
-    for name, value in parse_qsl(urlsplit(url).query):
-        if name in ("X-Amz-Expires", "X-Goog-Expires") and value.isdecimal():
-            return float(value)
-    return float(LIFETIME)
+    found = _EXPIRES.search(url)  # thousands of URLs come at once: to take them apart costs ten times as much
+    return float(found[1] if found else LIFETIME)
 
 
 def _uploading(authz: Sequence[str]) -> Needs:

@@ -23,6 +23,7 @@ from requests import utils
 from gen3nb.client.addresses import is_loopback, origin
 from gen3nb.client.failures import retry_after
 from gen3nb.client.lost import lost
+from gen3nb.client.origins import Answer, Origin, is_plain
 from gen3nb.client.redaction import Secret, redact
 from gen3nb.client.sending import REDIRECTS, user_agent
 from gen3nb.errors import Gen3Error, IntegrityError, NotFound, RateLimited, ServiceError, Unavailable
@@ -58,9 +59,12 @@ class Body:
         Of the object, as the store wrote it; empty where it has none.
     """
 
-    def __init__(self, response: urllib3.BaseHTTPResponse, host: str) -> None:
+    def __init__(
+        self, response: urllib3.BaseHTTPResponse, host: str, leave: Callable[[bool], None] = lambda _: None
+    ) -> None:
         self._response = response
         self._host = host
+        self._leave = leave
         self._whole = False  # whether its last byte was read
         given = response.headers.get("Content-Length")
         self.length = int(given) if given is not None and given.isdecimal() else None
@@ -70,6 +74,7 @@ class Body:
             match = _RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
             if match is None:
                 response.close()
+                leave(False)
                 raise ServiceError(f"{host} gave a part of a file without saying which", service=SERVICE)
             self.first, self.size = int(match[1]), None if match[3] == "*" else int(match[3])
             self.length = int(match[2]) - self.first + 1
@@ -114,6 +119,7 @@ class Body:
         if not self._whole:
             self._response.close()  # what is still to come would be taken for the next answer
         self._response.release_conn()
+        self._leave(self._whole)
 
 
 class Storage:
@@ -144,6 +150,8 @@ class Storage:
         self._pools: dict[str | None, urllib3.PoolManager] = {}
         #: Connections to an origin (scheme, host and port as in the URL) that no proxy is on the way to.
         self._direct: dict[tuple[str, str], urllib3.HTTPConnectionPool] = {}
+        #: The same for what is read, where nothing has to be encoded.
+        self._origins: dict[tuple[str, str], Origin] = {}
         self._process = os.getpid()
         self._lock = threading.Lock()
 
@@ -158,8 +166,11 @@ class Storage:
         with self._lock:
             for pool in self._pools.values():
                 pool.clear()
+            for origin in self._origins.values():
+                origin.close()
             self._pools.clear()
             self._direct.clear()
+            self._origins.clear()
 
     def get(self, url: str, *, first: int = 0, last: int | None = None) -> Body:
         """Begin to read an object.
@@ -185,8 +196,8 @@ class Storage:
         url = Secret(url)
         if first or last is not None:
             headers["Range"] = f"bytes={first}-{'' if last is None else last}"
-        response = self._request("GET", url, headers, None)
-        return Body(response, _host(url))
+        response, leave = self._request("GET", url, headers, None)
+        return Body(response, _host(url), leave)
 
     def put(
         self, url: str, content: bytes | memoryview | BinaryIO | Iterable[bytes | memoryview], length: int
@@ -216,24 +227,25 @@ class Storage:
             For now. Whether the bytes are stored is unknown in the latter case; to send them again is safe.
         """
         url = Secret(url)
-        response = self._request("PUT", url, {"Content-Length": str(length)}, _Source.of(content, length))
+        response, _ = self._request("PUT", url, {"Content-Length": str(length)}, _Source.of(content, length))
         etag = response.headers.get("ETag", "").strip('"')
         response.drain_conn()
         response.release_conn()
         return etag
 
-    def _request(
-        self, method: str, url: str, headers: Mapping[str, str], content: Any
-    ) -> urllib3.BaseHTTPResponse:
+    def _request(self, method: str, url: str, headers: Mapping[str, str], content: Any) -> Answer:
         here = Secret(url)
         for _ in range(MOST_REDIRECTS + 1):
-            response = self._once(method, here, headers, content)
+            response, leave = self._once(method, here, headers, content)
             if response.status < 300:
-                return response
+                return response, leave
             if response.status not in REDIRECTS or "Location" not in response.headers:
-                raise _refusal(response, _host(here))
+                refusal = _refusal(response, _host(here))
+                leave(False)
+                raise refusal
             onward = Secret(urljoin(here, response.headers["Location"]))
             response.close()
+            leave(False)
             if urlsplit(here).scheme == "https" and urlsplit(onward).scheme != "https":
                 raise ServiceError(f"{_host(here)} sends on to an address without TLS", service=SERVICE)
             if isinstance(content, _Source):
@@ -241,9 +253,7 @@ class Storage:
             here = onward
         raise ServiceError(f"{_host(url)} sends on and on", service=SERVICE)
 
-    def _once(
-        self, method: str, url: str, headers: Mapping[str, str], content: Any
-    ) -> urllib3.BaseHTTPResponse:
+    def _once(self, method: str, url: str, headers: Mapping[str, str], content: Any) -> Answer:
         connect, read = self.timeout
         sent = {"User-Agent": user_agent(), "Accept-Encoding": "identity", **headers}
         failure: Gen3Error | None = None
@@ -252,8 +262,10 @@ class Storage:
             kind = f"{scheme}:" if scheme else "no web address"
             raise ServiceError(f"bytes come by https: here, and this URL is {kind}", service=SERVICE)
         try:
-            pool, target = self._pool(url)
-            return pool.urlopen(
+            pool, target, plain = self._pool(url)
+            if plain is not None and method == "GET" and is_plain(target):
+                return plain.get(target, sent)
+            response = pool.urlopen(
                 method,
                 target,
                 body=content,
@@ -269,27 +281,35 @@ class Storage:
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # the libraries' exceptions hold the URL: theirs are neither shown nor chained
             failure = lost(_as_requests(error), _where(url), SERVICE, method, "").error
+        else:
+            return response, lambda _: None  # what is released goes back to the pool by itself
         raise failure
 
-    def _pool(self, url: str) -> tuple[urllib3.PoolManager | urllib3.HTTPConnectionPool, str]:
-        """Give the connections to an origin, and what to ask for there."""
+    def _pool(self, url: str) -> tuple[urllib3.PoolManager | urllib3.HTTPConnectionPool, str, Origin | None]:
+        """Give the connections to an origin, what to ask for there, and a shorter way to read it."""
         place, target = _parted(url)
         known = self._direct.get(place)
         if known is not None and self._process == os.getpid():
-            return known, target
+            return known, target, self._origins.get(place)
         where = origin(url)
         proxy = self._proxy(url)
         with self._lock:
             if self._process != os.getpid():  # a fork shares no connection
-                self._pools, self._direct, self._process = {}, {}, os.getpid()
+                self._pools, self._direct, self._origins = {}, {}, {}
+                self._process = os.getpid()
             if proxy not in self._pools:
                 self._pools[proxy] = self._made(proxy)
             manager = self._pools[proxy]
         if proxy is not None:
-            return manager, Secret(url)
+            return manager, Secret(url), None
         scheme, host, port = where
-        self._direct[place] = pool = manager.connection_from_host(host, port, scheme)
-        return pool, target
+        pool = manager.connection_from_host(host, port, scheme)
+        with self._lock:
+            if self.verify is not False and Origin.suits(host) and place not in self._origins:
+                trusted = _trusted(self.verify) if scheme == "https" else {}
+                self._origins[place] = Origin(scheme, host, port, self.timeout, trusted)
+        self._direct[place] = pool
+        return pool, target, self._origins.get(place)
 
     def _proxy(self, url: str) -> str | None:
         if is_loopback(origin(url)[1]):

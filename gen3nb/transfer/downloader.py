@@ -72,6 +72,7 @@ class Downloader(Ranges):
         self.plan, self.maker, self.fence, self.protocol = plan, maker, fence, protocol
         self._parallel = parallel
         self._exhausted = False
+        self._folder = os.path.join(plan.folder, "")  # ends with the system's mark: a name is put after it
         self._folders: set[str] = set()
         #: Small files that wait for company.
         self._small: list[Coming] = []
@@ -121,13 +122,12 @@ class Downloader(Ranges):
 
     def _job(self, file: Planned, *, there: bool = False) -> Job:
         """Make the job to fetch a file, or to read one that is there."""
-        folder = str(self.plan.folder)
         part = file.name if there else part_name(file.name, file.guid, self.maker.shard)
         return Job(
             guid=file.guid,
             url="",
-            path=os.path.join(folder, file.name),
-            part=os.path.join(folder, part),
+            path=self._folder + file.name,
+            part=self._folder + part,
             size=file.size,
             kind=file.kind,
             value=file.value,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
@@ -114,9 +114,8 @@ class Pooled:
 
     def submit(self, coming: Coming, job: Job, function: Callable[..., Result], settle: Settle) -> None:
         """Hand a job to the pool."""
-        ready = self._signed(coming, job, settle)
-        if ready is not None:
-            self._hand([coming], [job], settle, function, ready, *self._beside(coming))
+        if self._sign(coming, job, settle):
+            self._hand([coming], [job], settle, function, job, *self._beside(coming))
 
     def _beside(self, coming: Coming) -> tuple[Any, ...]:
         """Give what the threads share that fetch ranges of one file."""
@@ -126,20 +125,20 @@ class Pooled:
 
     def submit_together(self, several: list[Coming], settle: Settle) -> None:
         """Hand several small files to the pool as one job: handing out costs as much as a small file."""
-        ready = [(coming, self._signed(coming, coming.job, settle)) for coming in several]
-        held = [(coming, job) for coming, job in ready if job is not None]
+        held = [coming for coming in several if self._sign(coming, coming.job, settle)]
         if held:
-            comings, jobs = [coming for coming, _ in held], [job for _, job in held]
-            self._hand(comings, [coming.job for coming in comings], settle, fetching.fetch_together, jobs)
+            jobs = [coming.job for coming in held]
+            self._hand(held, jobs, settle, fetching.fetch_together, jobs)
 
-    def _signed(self, coming: Coming, job: Job, settle: Settle) -> Job | None:
+    def _sign(self, coming: Coming, job: Job, settle: Settle) -> bool:
         """Give a job its URL; where there is none any more, settle it."""
         try:
             coming.url = self.presigner.fresh(coming.file, coming.url)
         except Gen3Error as error:
             self.add_result(coming, job, settle, settled(Result(fetching.FAILED, str(error))))
-            return None
-        return replace(job, url=str(coming.url.url))
+            return False
+        job.url = str(coming.url.url)
+        return True
 
     def _hand(
         self,

@@ -19,6 +19,7 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    port: int = 0  # of the client: another one for each connection
 
 
 @dataclass
@@ -61,7 +62,10 @@ def _handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            request = Request(self.command, self.path, dict(self.headers.items()), self.rfile.read(length))
+            body = self.rfile.read(length)
+            request = Request(
+                self.command, self.path, dict(self.headers.items()), body, self.client_address[1]
+            )
             reply = stub.next(request)
             time.sleep(reply.delay)
             kind = "application/json"

@@ -176,7 +176,7 @@ def test_a_store_without_ranges_and_a_part_of_an_earlier_call(commons, folder):
 def test_a_part_that_shrinks_while_it_is_read_is_not_taken_for_whole(folder):
     (folder / "part").write_bytes(bytes(50))
     follower = Follower(str(folder / "part"), "md5", 100)
-    follower.grown(100)
+    follower.grown(0, 100)
     with pytest.raises(OSError, match="is shorter than it was"):
         follower.hash()
 
