@@ -33,7 +33,7 @@ def ours_down(facts: Facts) -> Callable[[], None]:
     def go() -> None:
         report = commons.files.download(facts["guids"], facts["folder"], progress=False)
         assert report.ok, report
-        assert set(report.to_frame()["hash"]) <= {"sha256", "md5"}
+        assert {one.hash for one in report} <= {"sha256", "md5"}
 
     return go
 
