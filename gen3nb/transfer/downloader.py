@@ -86,7 +86,7 @@ class Downloader(Ranges):
         try:
             self._work()
         finally:
-            self.presigner.close()
+            self.presigner.close(at_once=self.stopping)
             for coming in self.large:
                 if coming.follower is not None:
                     coming.follower.stop()
@@ -158,7 +158,7 @@ class Downloader(Ranges):
         if self._small and not self.presigner.ready:
             return self._flush()  # not to wait for the commons with work in hand
         try:
-            given = self.presigner.next()
+            given = self.presigner.next(self.stop)
         except Gen3Error as error:
             self.fatal = error
             return False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Protocol, TypeAlias
 
 from gen3nb.client.fence_files import Presigned
@@ -17,6 +18,8 @@ FIRST, MOST = 50, 500
 AHEAD = 32 << 30
 #: Seconds that a URL must have left when a request begins; where URLs live shortly, a quarter of their life.
 MARGIN = 60.0
+#: Seconds between two looks whether it is to stop.
+PATIENCE = 0.2
 
 Signed: TypeAlias = "tuple[Planned, Presigned | Gen3Error]"
 
@@ -63,8 +66,8 @@ class Presigner:
         """Whether the next file can be given without waiting for the commons."""
         return bool(self._held) or self._coming is None or self._coming.done()
 
-    def next(self) -> Signed | None:
-        """Give the next file; ``None`` after the last.
+    def next(self, stop: threading.Event) -> Signed | None:
+        """Give the next file; ``None`` after the last, or once ``stop`` is set.
 
         Raises
         ------
@@ -74,6 +77,10 @@ class Presigner:
         if not self._held:
             if self._coming is None:
                 return None
+            while not self._coming.done():
+                if stop.is_set():
+                    return None
+                wait([self._coming], timeout=PATIENCE)
             self._held = self._coming.result()[::-1]
             self._ask()
             if not self._held:
@@ -99,9 +106,9 @@ class Presigner:
         """Give another URL for a file."""
         return self.fence.download_url(file.guid, protocol=self.protocol)
 
-    def close(self) -> None:
-        """Ask for no more."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def close(self, *, at_once: bool = False) -> None:
+        """Ask for no more; ``at_once``: do not wait for an answer that is on its way."""
+        self._pool.shutdown(wait=not at_once, cancel_futures=True)
 
     def _ask(self) -> None:
         batch: list[Planned] = []

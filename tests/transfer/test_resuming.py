@@ -329,3 +329,20 @@ def test_ctrl_c_in_every_phase(commons, folder, monkeypatch):
         os.utime(path)  # each has to be read again
     interrupted(fetching, "check")  # reading what is there
     assert fetched(commons, guids, folder).counts == {"already there": 4}
+
+
+def test_to_stop_does_not_wait_for_the_commons(commons, folder, monkeypatch):
+    guids = [small(commons, f"{number}.bin")[0] for number in range(3)]
+    stop, answer, answered = threading.Event(), threading.Event(), []
+    real = commons.fence.download_urls
+
+    def slow(*given: object, **more: object) -> object:
+        stop.set()
+        answer.wait(20)
+        answered.append(given)
+        return real(*given, **more)
+
+    monkeypatch.setattr(commons.fence, "download_urls", slow)
+    report = fetched(commons, guids, folder, stop=stop)
+    assert (report.counts, answered) == ({"not started": 3}, [])
+    answer.set()
