@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -126,7 +127,7 @@ class Run:
         if self._without:
             words = f"{counted(self._without, 'file')} have no metadata file beside them"
             self.notes.append(f"{words}: NAME{SIDECAR} for NAME.bam")
-        for job in new:  # whatever was not begun
+        for job in chain(self._again, self._claimed, new):  # whatever was not begun
             self._settle(job, "not started", self._why_stopped)
 
     def _new(self) -> Iterator[Job]:

@@ -24,6 +24,7 @@ from gen3nb.client.fence_files import FileRoutes
 from gen3nb.transfer import naming, outgoing, parts, patience, upload_journal
 from gen3nb.transfer.confirming import place_of
 from gen3nb.transfer.present import Present
+from gen3nb.transfer.uploader import Uploader
 
 AUTHZ = "/programs/DEMO/projects/alpha"
 MIB = 1 << 20
@@ -604,6 +605,23 @@ def test_two_programs_at_one_folder(practice, submitter, tmp_path):
     practice.sandbox.faults.clear()
     assert send(submitter, folder).ok
     assert count(practice) == before + 10
+
+
+def test_stopped_while_files_are_looked_at(submitter, tmp_path, monkeypatch):
+    stop, looked = threading.Event(), []
+    usual = Uploader.looked_at
+
+    def look(self: Uploader, job: object) -> bool:
+        looked.append(job)
+        if len(looked) == 3:
+            stop.set()
+        return usual(self, job)
+
+    monkeypatch.setattr(Uploader, "looked_at", look)
+    for at in range(5):
+        made(tmp_path / "d", f"{at}.txt", 10 + at)
+    report = send(submitter, tmp_path / "d", stop=stop)
+    assert report.counts == {"not started": 5}
 
 
 def test_stop(submitter, tmp_path):
