@@ -35,6 +35,8 @@ SMALLEST_PART = 5 * MIB  # but the last
 MOST_PARTS = 10_000
 USUAL_PART = 16 * MIB
 
+#: Processors from which several threads hash one file, and bytes that they are given at a time.
+ENOUGH, TOGETHER = 4, 4 * MIB
 #: The hashes that are taken of every file: what the index knows of one that came in.
 KINDS = ("md5", "sha256")
 
@@ -175,7 +177,9 @@ class Window:
             self._moved(len(block))
 
 
-def read_blocks(file: Snapshot, first: int, length: int, stop: threading.Event) -> Iterator[memoryview]:
+def read_blocks(
+    file: Snapshot, first: int, length: int, stop: threading.Event, size: int = BLOCK
+) -> Iterator[memoryview]:
     """Read a part of a file, a block at a time; each is gone when the next one is asked for.
 
     Raises
@@ -188,14 +192,14 @@ def read_blocks(file: Snapshot, first: int, length: int, stop: threading.Event) 
     """
     left = length
     # one buffer for all: memory that is asked for anew costs about as much as hashing
-    room = memoryview(bytearray(min(left, BLOCK)))
+    room = memoryview(bytearray(min(left, size)))
     try:
         with open(file.path, "rb", buffering=0) as opened:
             opened.seek(first)
             while left:
                 if stop.is_set():
                     raise Stopped("stopped before it was complete; the same call again goes on")
-                count = opened.readinto(room[: min(left, BLOCK)])
+                count = opened.readinto(room[: min(left, size)])
                 if not count:
                     file.check()
                     raise FileChanged("it became shorter while it was being uploaded: nothing of it is kept")
@@ -213,7 +217,8 @@ def hash_parts(
 ) -> Generator[tuple[int, int, str]]:
     """Read a file once, in order, and give the md5 of each of its parts.
 
-    Each kind of hash is taken by a thread of its own: ``hashlib`` lets others run meanwhile.
+    Where there are processors to spare each kind of hash is taken by a thread of its own: ``hashlib`` lets
+    others run meanwhile. Where there are none, threads would wait for each other at every block.
 
     Parameters
     ----------
@@ -234,16 +239,26 @@ def hash_parts(
     TransferError
         As :func:`read_blocks`.
     """
+    several = _processors() >= ENOUGH
     with ThreadPoolExecutor(len(KINDS), thread_name_prefix="gen3nb-hash") as threads:
         for first in range(0, file.size, length):
             count = min(length, file.size - first)
             part = hasher("md5")
-            for block in read_blocks(file, first, count, stop):
-                others = [threads.submit(one.update, block) for one in sums.each()]
+            for block in read_blocks(file, first, count, stop, TOGETHER if several else BLOCK):
+                others = [threads.submit(one.update, block) for one in sums.each()] if several else ()
                 part.update(block)
                 for other in others:
                     other.result()
+                if not several:
+                    sums.update(block)
             yield first, count, part.hexdigest()
+
+
+def _processors() -> int:
+    """Count the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def part_size(size: int) -> int:

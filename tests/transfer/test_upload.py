@@ -214,7 +214,9 @@ def test_a_changed_file_gets_another_guid(submitter, tmp_path):
     is_there(submitter, second.guid, path)
 
 
-def test_in_parts(submitter, tmp_path, small_parts):
+@pytest.mark.parametrize("processors", [1, 8])
+def test_in_parts(submitter, tmp_path, small_parts, monkeypatch, processors):
+    monkeypatch.setattr(outgoing, "_processors", lambda: processors)
     path = made(tmp_path, "big.bin", 12 * MIB + 5)
     (outcome,) = send(submitter, path, multipart=True)
     assert (outcome.status, outcome.hash, outcome.bytes) == ("uploaded", "sha256", 12 * MIB + 5)
