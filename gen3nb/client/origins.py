@@ -16,8 +16,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 __all__ = ["Answer", "Origin", "is_plain"]
 
 KEPT = 64  # connections that nobody uses at the moment
-# what urllib3 sends as it is
-_PLAIN = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*")
+# what urllib3 sends as it is: signs, and between them what is encoded already
+_SIGNS = r"[A-Za-z0-9._~!$&'()*+,;=:@/?-]*"
+_PLAIN = re.compile(f"/{_SIGNS}(?:%[0-9A-F]{{2}}{_SIGNS})*")
 _PLAIN_HOST = re.compile(r"[a-z0-9.-]+")
 
 #: An answer, and what to call once its body was read (true) or is left (false).
