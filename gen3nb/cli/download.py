@@ -197,6 +197,8 @@ def _download(
                 show_transfer(held, as_json=as_json)
             raise
     show_transfer(report, as_json=as_json)
+    if not len(report) and options.get("shard") is None:
+        raise TransferError(f"{files} lists no files: nothing was downloaded.")
     if not report.ok:
         raise typer.Exit(1)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gen3nb.cli.download import manifest_file, show_failures, show_transfer
-from gen3nb.cli.output import AsJson, confirmed, note, show, show_frame, show_json
+from gen3nb.cli.output import AsJson, confirmed, failed, note, show, show_frame, show_json
 from gen3nb.cli.progress import progress
 from gen3nb.cli.submit import show_submission, submission_facts
 from gen3nb.cli.target import Credentials, Endpoint, Profile, connected
@@ -80,7 +80,10 @@ def register(
                 if held is not None:
                     _show(held, _write_what_is_wrong(held, manifest, repair or written), as_json=as_json)
                 raise
-            written = _write_what_is_wrong(report, manifest, repair or written)
+            try:
+                written = _write_what_is_wrong(report, manifest, repair or written)
+            except TransferError as error:  # what became of the files is to be said all the same
+                failed(str(error))
     _show(report, written, as_json=as_json)
     if not report.ok:
         if strict and not dry_run and report.dry_run:
@@ -138,9 +141,11 @@ def unmapped(
 
     Without --project those that you uploaded for nobody else yet. `gen3nb map` makes their records.
     """
-    from gen3nb.frames.files import write_frame
+    from gen3nb.frames.files import ENDINGS, write_frame
     from gen3nb.frames.reports import counted
 
+    if output is not None and output.suffix.lower() not in ENDINGS:
+        raise typer.BadParameter(f"{output.name} ends in none of {', '.join(ENDINGS)}", param_hint="--output")
     with connected(profile, endpoint, cred) as commons:
         frame = commons.files.unmapped(project)
         if output is not None:

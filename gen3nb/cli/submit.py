@@ -232,6 +232,8 @@ def delete_guids(commons: Commons, guids: list[str], *, dry_run: bool, yes: bool
     """Delete data files, after showing which they are."""
     from gen3nb.cli.download import show_transfer
 
+    if not all(guid.strip() for guid in guids):
+        raise typer.BadParameter("an empty text is no GUID", param_hint="--guid")
     found = commons.indexd.bulk(guids)
     for guid in dict.fromkeys(guids):
         record = found.get(guid)

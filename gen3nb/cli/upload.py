@@ -126,8 +126,8 @@ def upload(
     if rows and node is None:
         failed(
             f"{rows[0]} holds rows of records, which are submitted, not uploaded: gen3nb submit {rows[0]} "
-            f"--project PROGRAM-PROJECT. To upload it as a file: --upload-path {rows[0]}. Does it name files "
-            "to upload, in a column path? Then say of which node: --node NODE"
+            f"--project PROGRAM-PROJECT. To upload it as a file: --upload-path {rows[0]}. To upload the "
+            "files that its column path names: --node NODE"
         )
         raise typer.Exit(2)
     given = [*(paths or ()), *(upload_path or ())]
@@ -323,10 +323,13 @@ class _Told:
         self.endpoint = endpoint
 
     def begin(self, files: Any, authz: Any, **options: Any) -> None:
+        from gen3nb.frames.reports import counted
+
         self.log.begin(files, authz, **options)
         if not is_terminal(sys.stderr):  # there the bar says it
-            where = ", ".join(authz) or "nobody but you"
-            note(f"Uploading {len(files):,} files for {where} at {self.endpoint}")
+            theirs = all(file.guid for file in files)
+            where = ", ".join(authz) or ("whom their records name" if theirs else "nobody but you")
+            note(f"Uploading {counted(len(files), 'file')} for {where} at {self.endpoint}")
 
     def settle(self, file: LocalFile, outcome: Outcome) -> None:
         self.log.settle(file, outcome)

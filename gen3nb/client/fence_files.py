@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from time import monotonic
@@ -191,9 +192,10 @@ class FileRoutes:
         """
         given: dict[str, Any] = {"guid": guid, "bucket": bucket, "expires_in": expires_in}
         body = {"file_name": file_name, **({"authz": list(authz)} if authz else {}), **_given(given)}
-        answer = self.transport.json(
-            "POST", "/user/data/upload", service=SERVICE, json=body, needs=_uploading(authz)
-        )
+        with _of_bucket(bucket):
+            answer = self.transport.json(
+                "POST", "/user/data/upload", service=SERVICE, json=body, needs=_uploading(authz)
+            )
         return presigned_of(str(answer["guid"]), answer, "url")
 
     def upload_url(
@@ -202,7 +204,8 @@ class FileRoutes:
         """Give a URL to upload the file of a record (``GET /user/data/upload/{guid}``)."""
         params = _given({"file_name": file_name, "bucket": bucket, "expires_in": expires_in})
         path = f"/user/data/upload/{_part(guid)}"
-        answer = self.transport.json("GET", path, service=SERVICE, params=params, needs=_uploading(()))
+        with _of_bucket(bucket):
+            answer = self.transport.json("GET", path, service=SERVICE, params=params, needs=_uploading(()))
         return presigned_of(guid, answer, "url")
 
     def start_multipart(
@@ -261,7 +264,12 @@ class FileRoutes:
     def delete_file(self, guid: str) -> None:
         """Delete a file: its bytes and its record (``DELETE /user/data/{guid}``)."""
         needs = Needs(f"delete {guid}", "its authz", ("delete",))
-        self.transport.request("DELETE", f"/user/data/{_part(guid)}", service=SERVICE, needs=needs)
+        try:
+            self.transport.request("DELETE", f"/user/data/{_part(guid)}", service=SERVICE, needs=needs)
+        except NotFound as error:
+            if error.facts.get("absent") or not error.facts.get("said"):
+                raise
+            raise NotFound(f"the commons has no file {guid}: check the GUID", **error.facts) from None
 
     def buckets(self) -> dict[str, dict[str, Any]]:
         """Give the commons' buckets, by kind and name (``GET /user/data/buckets``).
@@ -319,6 +327,22 @@ class _Found:
                 self.refused |= {guid: _alike(guid, kind[0], like) for guid in group}
         denied = [kind for kind in groups if kind[0] in (401, 403)]
         return bool(denied) and all(self._kinds[kind] is None for kind in denied)
+
+
+@contextmanager
+def _of_bucket(bucket: str | None) -> Iterator[None]:
+    """Say so where it is the bucket that is refused, not the person."""
+    try:
+        yield
+    except PermissionDenied as error:
+        said = str(error.facts.get("said") or "")
+        if not bucket or "bucket" not in said.lower():
+            raise
+        raise PermissionDenied(
+            f"the commons takes no files into the bucket {bucket!r} (the sign-in service said: {said!r}); "
+            "name none, and it chooses, or one of those that commons.fence.buckets() gives",
+            **error.facts,
+        ) from None
 
 
 def _named(error: NotFound, guid: str) -> NotFound:

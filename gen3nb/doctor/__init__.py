@@ -77,15 +77,24 @@ def _parts(
     """Give findings, and the address once it is known; what cannot be looked at is said too."""
     from gen3nb.doctor.network import examine_way
     from gen3nb.doctor.packages import examine_packages
-    from gen3nb.doctor.signing_in import examine_access, examine_credential, examine_files
+    from gen3nb.doctor.signing_in import examine_access, examine_credential, examine_files, workspace_address
 
     yield from examine_packages()
     yield from examine_files(credentials)
     place: Found | None
     place, endpoint, findings = examine_credential(target, credentials, profile)
     yield from findings
+    options = {"timeout": timeout, "verify": verify, "proxies": proxies}
+    if not endpoint and place is not None and place.credential.workspace:
+        endpoint, findings = workspace_address(place, options)
+        yield from findings
     if not endpoint:
-        yield Finding("commons", "skipped", "no address is known, so no commons was asked")
+        yield Finding(
+            "commons",
+            "skipped",
+            "no address is known, so no commons was asked; name one: gen3nb doctor --apiendpoint=URL, or a "
+            "profile: --profile=NAME",
+        )
         return
     yield endpoint
     reached = True
@@ -95,5 +104,4 @@ def _parts(
     if not reached:
         yield Finding("commons", "skipped", "token, permissions and services were not looked at")
         return
-    options = {"timeout": timeout, "verify": verify, "proxies": proxies}
     yield from examine_access(place, options)

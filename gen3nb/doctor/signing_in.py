@@ -22,7 +22,7 @@ from gen3nb.errors import Gen3Error, KeyExpired, NotConnected
 if TYPE_CHECKING:
     from gen3nb.commons import Commons
 
-__all__ = ["examine_access", "examine_credential", "examine_files"]
+__all__ = ["examine_access", "examine_credential", "examine_files", "workspace_address"]
 
 SOON = 3 * 86400.0
 METHODS = ("read", "create", "update", "delete")
@@ -117,6 +117,39 @@ def examine_credential(
     else:
         finding = Finding("key", "ok", f"{said}, whose API key is good until {when(expires)}")
     return found, found.endpoint, [finding]
+
+
+def workspace_address(place: Found, options: Mapping[str, Any]) -> tuple[str, list[Finding]]:
+    """Learn from the workspace's token service which commons it belongs to.
+
+    Parameters
+    ----------
+    place : Found
+        The workspace.
+    options : Mapping
+        ``timeout``, ``verify``, ``proxies``.
+
+    Returns
+    -------
+    (str, list of Finding)
+        The address; else empty, and what to set.
+    """
+    from gen3nb.client.auth import Auth
+
+    problem = ""
+    try:
+        auth = Auth(None, credential=place.credential, **options)
+        auth.get_access_token()
+        return auth.endpoint, []
+    except Gen3Error as error:
+        problem = error.message
+    remedy = (
+        "If this is no Gen3 workspace, make a profile: gen3nb configure --profile=NAME --cred=FILE "
+        "--apiendpoint=URL. If it is one, set GEN3NB_WORKSPACE_URL to the address of its token service, "
+        "which its operators know, or set NAMESPACE to its namespace in the cluster"
+    )
+    said = f"this looks like a Gen3 workspace, and its token service gave no token: {problem}"
+    return "", [Finding("workspace", "wrong", said, remedy)]
 
 
 def _address(target: str | os.PathLike[str] | None, failed: Gen3Error) -> str:

@@ -271,3 +271,29 @@ def test_a_manifest_of_records(run, commons, tmp_path):
     records = commons.read(NODE, project=PROJECT, progress=False)
     assert set(pd.read_csv(tmp_path / "records.tsv", sep="\t")["object_id"]) == set(records["object_id"])
     assert "case describes no files" in run("manifest", "make", "--node=case", "-o", "c.json").stderr
+
+
+def test_an_empty_list_is_an_error_and_an_empty_shard_is_none(run, commons, tmp_path):
+    (tmp_path / "e.json").write_text("[]")
+    done = run("download-multiple", "--manifest=e.json")
+    assert done.returncode == 1
+    assert "e.json lists no files" in done.stderr
+    assert run("download-multiple", "--manifest=e.json", "--shard=1/2").returncode == 0
+    assert run("manifest", "check", "e.json", user=None).returncode == 0
+
+
+def test_what_is_refused_names_its_cause(run, commons, tmp_path):
+    (tmp_path / "one.bin").write_bytes(os.urandom(9))
+    done = run("upload", "one.bin", f"--project={PROJECT}", "--bucket=nowhere")
+    assert done.returncode == 4
+    assert "the commons takes no files into the bucket 'nowhere'" in done.stderr
+    assert "you need" not in done.stderr
+    nowhere = str(uuid.uuid4())
+    gone = run("delete", "--guid", nowhere, "--yes")
+    assert gone.returncode == 1
+    assert f"the commons has no file {nowhere}: check the GUID" in gone.stdout
+    assert run("delete", "--guid", "", "--yes").returncode == 2
+    single = run("upload-single", "--guid", nowhere, "--file=one.bin")
+    assert single.returncode == 1
+    assert "Uploading 1 file for whom their records name" in single.stderr
+    assert f"no record {nowhere}" in single.stdout

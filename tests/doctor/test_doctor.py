@@ -327,3 +327,20 @@ def test_the_command(commons: gen3nb.Commons, project: str) -> None:
     assert told["endpoint"] is None
     assert set(told["findings"][0]) == {"check", "status", "said", "remedy"}
     assert bad.stderr == ""
+
+
+def test_a_workspace_tells_its_commons_or_what_to_set(commons, project, monkeypatch) -> None:
+    monkeypatch.setenv("GEN3NB_WORKSPACE_URL", commons.sandbox.workspace("submitter"))
+    try:
+        found = examine()
+        assert found.ok, found.findings
+        assert found.endpoint == commons.endpoint
+        assert "workspace" in one(found, "key").said
+    finally:
+        commons.sandbox.workspace(None)
+    monkeypatch.setenv("GEN3NB_WORKSPACE_URL", f"http://127.0.0.1:{closed_port()}/wts")
+    found = examine()
+    assert "looks like a Gen3 workspace" in one(found, "workspace").said
+    assert "GEN3NB_WORKSPACE_URL" in one(found, "workspace").remedy
+    assert "--apiendpoint" in one(found, "commons").said
+    assert not found.ok
