@@ -158,7 +158,7 @@ class Pooled:
         """Hand something to the pool; where that takes no more, all of it stops."""
         try:
             return self.pool.submit(function, *given)
-        except RuntimeError as error:  # it is broken or closed
+        except Exception as error:  # it is broken or closed, or no process and no connection can be had
             self.fatal = self.fatal or TransferError(f"the executor takes no more work ({error})")
             return settled(Result(fetching.STOPPED))
 

@@ -16,7 +16,7 @@ from test_upload import AUTHZ, MIB, count, is_there, made, records, send
 import gen3nb
 from gen3nb.client.fence_files import FileRoutes, Presigned
 from gen3nb.client.storage import Storage
-from gen3nb.transfer import naming, outgoing, parts, patience, uploader
+from gen3nb.transfer import naming, outgoing, parts, patience, upload_job, uploader
 from gen3nb.transfer.confirming import Confirmer, Waiting
 from gen3nb.transfer.outgoing import FileChanged, Snapshot, part_size, read_blocks
 from gen3nb.transfer.upload_journal import UploadJournal
@@ -179,6 +179,16 @@ def test_no_file_has_more_parts_than_a_store_takes():
     for size in (1, 160_000 * MIB, 160_000 * MIB + 1, outgoing.LARGEST):
         assert -(-size // part_size(size)) <= outgoing.MOST_PARTS
         assert part_size(size) >= outgoing.SMALLEST_PART
+
+
+def test_a_file_that_no_store_takes_is_not_begun(submitter, practice, tmp_path, monkeypatch):
+    monkeypatch.setattr(upload_job, "LARGEST", 1000)
+    before = count(practice)
+    large, fine = made(tmp_path, "large.bin", 1001), made(tmp_path, "fine.bin", 1000)
+    report = send(submitter, [large, fine])
+    assert [one.status for one in report] == ["failed", "uploaded"]
+    assert "an object store takes no more than 1,000 B" in next(iter(report)).why
+    assert count(practice) == before + 1
 
 
 # --- what the index says ----------------------------------------------------------------------------------

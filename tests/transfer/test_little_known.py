@@ -1,0 +1,156 @@
+"""Files of which the index knows little, workers that are lost, and what is said before anything moves."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from typing import Any
+
+import pytest
+from test_download import AUTHZ, fetched, files_in, hurry, small, uploaded
+
+import gen3nb
+from gen3nb.errors import TransferError
+
+
+@pytest.fixture(scope="module")
+def commons() -> Iterator[gen3nb.Commons]:
+    with gen3nb.sandbox() as commons:
+        yield commons
+
+
+@pytest.fixture(autouse=True)
+def quick(commons, monkeypatch, tmp_path) -> Iterator[None]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    hurry(monkeypatch)
+    yield
+    commons.sandbox.faults.clear()
+
+
+def unindexed(commons: gen3nb.Commons, content: bytes) -> str:
+    """Upload a file at which the commons does not look: its record has neither size nor hash."""
+    commons.sandbox.settings(indexing=False)
+    try:
+        guid = uploaded(commons, content)
+    finally:
+        commons.sandbox.settings(indexing=True)
+    rev = commons.indexd.get(guid)["rev"]
+    commons.indexd.update(guid, {"urls": [f"s3://commons-data/{guid}/a.bin"], "authz": [AUTHZ]}, rev)
+    return guid
+
+
+def test_what_the_index_does_not_know_the_manifest_may(commons, tmp_path, monkeypatch):
+    content = os.urandom(1000)
+    guid = unindexed(commons, content)
+    right = {"guid": guid, "md5": hashlib.md5(content).hexdigest(), "size": 1000}
+    report = fetched(commons, [{**right, "md5": "0" * 32}], tmp_path / "1")
+    assert f"and {'0' * 32} in the file index, twice" in report.failed["why"].item()
+    report = fetched(commons, [{**right, "size": 999}], tmp_path / "1")
+    assert "999 bytes" in report.failed["why"].item()
+    assert not files_in(tmp_path / "1")
+    for given in (right, {**right, "size": None}):
+        place = tmp_path / str(given["size"])
+        assert fetched(commons, [given], place).to_frame()["hash"].tolist() == ["md5"]
+        monkeypatch.setenv("XDG_STATE_HOME", str(place / "state"))
+        commons.sandbox.faults.add("storage-500")
+        again = fetched(commons, [given], place)
+        assert again.to_frame()[["status", "hash"]].to_numpy().tolist() == [["already there", "md5"]]
+        commons.sandbox.faults.clear()
+
+
+def test_without_size_and_hash_it_is_said_that_nothing_could_be_checked(commons, tmp_path):
+    content = os.urandom(500_000)
+    guid = unindexed(commons, content)
+    report = fetched(commons, guid, tmp_path)
+    assert report.to_frame()["why"].tolist() == ["nothing could be checked: the index has no hash"]
+    assert (tmp_path / "a.bin").read_bytes() == content
+
+
+def test_the_plan_is_shown_before_anything_moves(commons, tmp_path, capsys):
+    guid, _ = small(commons)
+    fetched(commons, guid, tmp_path, progress=True)
+    said = capsys.readouterr().err
+    assert f"1 file to download into {tmp_path}, 1,000 B (from {commons.endpoint})" in said
+
+
+def test_a_path_that_is_too_long_for_the_system(commons, tmp_path):
+    deep = tmp_path.joinpath(*["d" * 200] * 18)
+    guid = uploaded(commons, b"abc", "/".join(["e" * 200] * 3))
+    fine, _ = small(commons)
+    report = fetched(commons, [guid, fine], deep)
+    assert report.counts == {"failed": 1, "downloaded": 1}
+    assert "File name too long" in report.failed["why"].item()
+
+
+# --- executors --------------------------------------------------------------------------------------------
+
+
+class Looking(Executor):
+    """Does the work at once, as another machine would: from what can be pickled."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def submit(self, function: Any, /, *given: Any, **more: Any) -> Future[Any]:
+        self.sent.append(pickle.dumps((function, given, more)))
+        done: Future[Any] = Future()
+        act, args, options = pickle.loads(self.sent[-1])
+        done.set_result(act(*args, **options))
+        return done
+
+
+def test_no_token_and_no_key_is_in_the_work_that_is_handed_out(commons, tmp_path):
+    guids = [small(commons, f"{number}.bin")[0] for number in range(3)]
+    guids.append(uploaded(commons, os.urandom(500_000)))
+    executor = Looking()
+    assert fetched(commons, guids, tmp_path, executor=executor).ok
+    sent = b"".join(executor.sent)
+    assert b"X-Amz-Signature" in sent  # a URL is what it needs
+    token = commons.auth.get_access_token()
+    assert token.encode() not in sent
+    assert token.rpartition(".")[2].encode() not in sent
+    assert b"bearer" not in sent.lower()
+    assert b"api_key" not in sent
+
+
+def test_a_worker_that_is_lost_fails_its_files_and_the_same_call_goes_on(commons, tmp_path):
+    guids = [small(commons, f"{number}.bin")[0] for number in range(6)]
+    commons.sandbox.faults.add("storage-latency", seconds=30)
+    with ProcessPoolExecutor(1) as executor:
+        executor.submit(os.getpid).result()
+        (worker,) = executor._processes
+
+        class Deadly(Executor):
+            def submit(self, *given: Any, **more: Any) -> Future[Any]:
+                future = executor.submit(*given, **more)
+                time.sleep(0.1)
+                os.kill(worker, signal.SIGKILL)
+                return future
+
+        with pytest.raises(TransferError, match="the executor takes no more work") as caught:
+            fetched(commons, guids, tmp_path, executor=Deadly(), parallel=2)
+    report = caught.value.report
+    assert len(report) == 6
+    assert "the worker that had it was lost" in report.failed["why"].tolist()[0]
+    commons.sandbox.faults.clear()
+    assert fetched(commons, guids, tmp_path).ok
+    assert len(files_in(tmp_path)) - len(files_in(tmp_path / "state")) == 6
+
+
+@pytest.mark.parametrize(
+    "error", [BlockingIOError(11, "Resource temporarily unavailable"), ValueError("odd")]
+)
+def test_an_executor_that_can_begin_no_process(commons, tmp_path, error):
+    class Exhausted(Executor):
+        def submit(self, *given: Any, **more: Any) -> Future[Any]:
+            raise error
+
+    guids = [small(commons)[0], uploaded(commons, os.urandom(500_000), "big.bin")]
+    with pytest.raises(TransferError, match="takes no more work") as caught:
+        fetched(commons, guids, tmp_path / "in", executor=Exhausted())
+    assert caught.value.report.counts == {"not started": 2}
