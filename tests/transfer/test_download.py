@@ -428,13 +428,14 @@ def test_parts_that_were_spoiled_here_are_fetched_again(commons, tmp_path):
 
 def test_urls_are_renewed_before_they_end(commons, tmp_path, monkeypatch):
     guids = [small(commons, f"{number}.bin")[0] for number in range(3)] + [big(commons)[0]]
-    monkeypatch.setattr(presigning.Presigner, "margin", 1e9)
-    asked = []
-    real = commons.fence.download_url
+    asked, real = [], presigning.Presigner.another
     monkeypatch.setattr(
-        commons.fence, "download_url", lambda guid, **more: asked.append(guid) or real(guid, **more)
+        presigning.Presigner, "another", lambda self, file: asked.append(file.guid) or real(self, file)
     )
-    assert fetched(commons, guids, tmp_path).ok
+    assert fetched(commons, guids, tmp_path / "lasting").ok
+    assert asked == []
+    monkeypatch.setattr(presigning.Presigner, "margin", 1e9)
+    assert fetched(commons, guids, tmp_path / "ending").ok
     assert set(asked) == set(guids)
 
 

@@ -9,13 +9,16 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_download import AUTHZ, fetched, files_in, hurry, small, uploaded
+from test_download import AUTHZ, UNIT, fetched, files_in, hurry, small, uploaded
 
 import gen3nb
-from gen3nb.errors import TransferError
+from gen3nb.client.fence_files import Presigned
+from gen3nb.errors import PermissionDenied, TransferError
+from gen3nb.transfer import presigning
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +157,59 @@ def test_an_executor_that_can_begin_no_process(commons, tmp_path, error):
     with pytest.raises(TransferError, match="takes no more work") as caught:
         fetched(commons, guids, tmp_path / "in", executor=Exhausted())
     assert caught.value.report.counts == {"not started": 2}
+
+
+def test_a_url_that_ends_and_a_commons_that_gives_no_other(commons, tmp_path, monkeypatch):
+    """The file fails, and says why."""
+    guids = [small(commons, f"{number}.bin")[0] for number in range(2)]
+    monkeypatch.setattr(presigning.Presigner, "margin", 1e9)
+    real = commons.fence.download_url
+
+    def refused(guid: str, **more: Any) -> Presigned:
+        if guid == guids[0]:
+            raise PermissionDenied("you may not download it any more")
+        return real(guid, **more)
+
+    monkeypatch.setattr(presigning.Presigner, "another", lambda self, file: refused(file.guid))
+    report = fetched(commons, guids, tmp_path / "in")
+    assert report.counts == {"failed": 1, "downloaded": 1}
+    assert report.failed["why"].tolist() == ["you may not download it any more"]
+
+
+def test_a_commons_that_leaves_a_file_out_of_its_answer(commons, tmp_path, monkeypatch):
+    guids = [small(commons, f"{number}.bin")[0] for number in range(2)]
+    real = commons.fence.download_urls
+
+    def forgetful(asked: list[str], **more: Any) -> Any:
+        urls, refused = real(asked, **more)
+        urls.pop(guids[0], None)
+        return urls, refused
+
+    monkeypatch.setattr(commons.fence, "download_urls", forgetful)
+    report = fetched(commons, guids, tmp_path / "in")
+    assert report.failed["why"].tolist() == ["the commons gave no URL for it, and no reason"]
+
+
+def test_a_part_that_is_there_needs_no_more_room(commons, tmp_path, monkeypatch):
+    guid = uploaded(commons, os.urandom(5 * UNIT), "big.bin")
+    folder = tmp_path / "in"
+    commons.sandbox.faults.add("storage-drop", after=4)
+    assert not fetched(commons, guid, folder, parallel=1).ok
+    commons.sandbox.faults.clear()
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10))
+    assert fetched(commons, guid, folder).ok
+
+
+def test_a_folder_that_cannot_be_made_fails_its_files_alone(commons, tmp_path, monkeypatch):
+    guid, fine = uploaded(commons, b"abc", "sub/a.bin"), small(commons)[0]
+    real = os.makedirs
+
+    def refused(path: str, *given: Any, **more: Any) -> None:
+        if str(path).endswith("sub"):
+            raise PermissionError(13, "Permission denied", path)
+        real(path, *given, **more)
+
+    monkeypatch.setattr(os, "makedirs", refused)  # for root nothing is forbidden
+    report = fetched(commons, [guid, fine], tmp_path / "in")
+    assert report.counts == {"failed": 1, "downloaded": 1}
+    assert "Permission denied" in report.failed["why"].item()
