@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -158,6 +159,17 @@ def test_a_failure_that_should_not_be_is_one_sentence(monkeypatch, capsys):
     assert "Traceback" not in told
     assert main(["dictionary", "ls", "--dictionary=default", "--verbose"]) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_said_with_what_to_do(monkeypatch, capsys):
+    def broken(*words: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("gen3nb.dictionary.Dictionary.default", broken)
+    assert main(["dictionary", "ls", "--dictionary=default"]) == 1
+    told = capsys.readouterr().err
+    assert "The disk is full" in told
+    assert "SQLITE_TMPDIR" in told
 
 
 def _converted(words: list[str], *, plainly: bool) -> dict[str, object]:

@@ -53,6 +53,48 @@ assert report.counts == {"downloaded": count}, report
 print((peak() - before) // 1024)
 """
 
+# The same of a manifest to register: half of its entries name GUIDs, a third of all are to be repaired.
+REGISTER = """
+import hashlib, sys
+from pathlib import Path
+from gen3nb.transfer.register import register
+
+class Index:
+    def bulk(self, guids): return {}
+    def records(self, **facts): return iter(())
+    def prefix(self): return "dg.T/"
+
+class Auth:
+    username = "me"
+
+class Connection:
+    endpoint, indexd, auth = "https://commons.test", Index(), Auth()
+
+def written(count):
+    path = Path(sys.argv[1]) / f"{count}.tsv"
+    with open(path, "w") as file:
+        file.write("guid\\tfile_name\\tsize\\tmd5\\turls\\n")
+        for n in range(count):
+            guid = f"dg.T/{n:08x}-0000-0000-0000-000000000000" if n % 2 else ""
+            md5 = hashlib.md5(str(n).encode()).hexdigest() if n % 3 else "wrong"
+            file.write(f"{guid}\\tf{n}\\t{n}\\t{md5}\\ts3://b/{n}\\n")
+    return path
+
+def peak():
+    with open("/proc/self/status") as text:
+        return next(int(line.split()[1]) for line in text if line.startswith("VmHWM"))
+
+def checked(count):
+    options = {"authz": "/programs/P/projects/Q", "dry_run": True, "progress": False}
+    report = register(written(count), connection=Connection(), **options)
+    assert report.to_manifest(Path(sys.argv[1]) / "repair.tsv") == report.counts["failed"] == -(-count // 3)
+
+checked(2000)
+before = peak()
+checked(int(sys.argv[2]))
+print((peak() - before) // 1024)
+"""
+
 
 @pytest.fixture(scope="module")
 def commons() -> Iterable[gen3nb.Commons]:
@@ -60,9 +102,9 @@ def commons() -> Iterable[gen3nb.Commons]:
         yield commons
 
 
-def grown(folder: Path, count: int) -> int:
+def grown(folder: Path, count: int, program: str = PLAN) -> int:
     done = subprocess.run(
-        [sys.executable, "-c", PLAN, str(folder), str(count)], capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", program, str(folder), str(count)], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
@@ -71,6 +113,11 @@ def grown(folder: Path, count: int) -> int:
 def test_the_memory_of_a_plan_does_not_grow_with_it(tmp_path):
     # a list of this many entries alone would take more
     assert grown(tmp_path, 100_000) < 30
+
+
+def test_the_memory_of_a_registration_does_not_grow_with_it(tmp_path):
+    # its GUIDs, contents and what is to be repaired took 49 MiB when they were held in memory
+    assert grown(tmp_path, 100_000, REGISTER) < 20
 
 
 def test_a_dask_cluster_fetches_and_no_key_leaves_this_process(commons, tmp_path):
