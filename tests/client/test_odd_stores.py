@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import pickle
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from client_stub import Reply, Stub
 
 from gen3nb.client.redaction import Secret
 from gen3nb.client.storage import Storage
+from gen3nb.errors import ServiceError
 from gen3nb.transfer import fetching
 from gen3nb.transfer.fetching import Job
 
@@ -203,3 +205,15 @@ def test_a_name_that_was_taken_meanwhile_is_left_alone(storage, stub, tmp_path):
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"mine"]
     assert fetching.fetch(job(stub, tmp_path, replaces=True), storage).state == fetching.DONE
     assert (tmp_path / "a.bin").read_bytes() == CONTENT
+
+
+def test_places_that_no_browser_knows_are_refused(storage):
+    for url in ("s3://bucket/key?X-Amz-Signature=abc", "ftp://store.test/key", "file:///etc/passwd"):
+        with pytest.raises(ServiceError, match="bytes come by https: here, and this URL is"):
+            storage.get(Secret(url))
+
+
+def test_on_another_machine_it_is_set_as_here():
+    given = {"timeout": (1.0, 2.0), "verify": "/ca.pem", "proxies": {"https": "http://proxy.test"}}
+    again = pickle.loads(pickle.dumps(Storage(**given)))
+    assert {name: getattr(again, name) for name in given} == given
