@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gen3nb.transfer.hashing import known_hashes
 
@@ -16,7 +16,9 @@ __all__ = ["SINGLY", "Present", "agree"]
 
 SPELLED = {"sha": "sha1"}  # a kind as the index spells it in questions
 PAGE = 1024
-FEW = 8  # records that are looked at first
+
+#: Records by size, kind of hash, and hash.
+Known: TypeAlias = dict[tuple[int, str, str], dict[str, Any]]
 SINGLY = 50  # so many questions for a size cost about as much as a page of the list
 
 
@@ -65,7 +67,9 @@ class Present:
         self._asking: dict[int, Future[bool]] = {}
         self._lock = threading.Lock()
         self._tried = False
-        self._listed: dict[tuple[int, str, str], dict[str, Any]] | None = None
+        self._listed: Known | None = None
+        self._known: Known = {}  # of the sizes that are known whole
+        self._whole: set[int] = set()
         self._sizes: dict[int, bool] = {}
 
     def has_size(self, size: int) -> bool:
@@ -94,40 +98,44 @@ class Present:
             return self._sizes.setdefault(size, mine.result())
 
     def _ask(self, size: int) -> bool:
-        """Ask the index for a size: for a few records first."""
-        for limit in (FEW, None):
-            seen = 0
-            for one in self._all(size=size, limit=limit):
-                if self._is_theirs(one):
-                    return True
-                seen += 1
-            if seen < FEW:
-                break
-        return False
+        """Ask the index for a size. Where a page holds all of it, no hash has to be asked for any more."""
+        seen, theirs = 0, []
+        for one in self._all(size=size, limit=PAGE):
+            seen += 1
+            if self._is_theirs(one):
+                theirs.append(one)
+        if seen == PAGE and not theirs:
+            return next(self._records(size=size), None) is not None
+        with self._lock:
+            if seen < PAGE and self._asked <= self._trial:  # few enough to be kept
+                self._whole.add(size)
+                for one in theirs:
+                    _enter(self._known, one)
+        return bool(theirs)
 
     def find(self, size: int, hashes: Mapping[str, str]) -> dict[str, Any] | None:
         """Give a record of this content, rather one that has a place; ``None`` where there is none."""
         if not self.has_size(size):
             return None
-        with self._lock:
-            self._asked += self._listed is None
         same = [one for one in self._alike(size, known_hashes(hashes)) if agree(one["hashes"], hashes)]
         return max(same, key=lambda one: bool(one["urls"])) if same else None
 
     def _alike(self, size: int, hashes: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         """Give the records that have one of these hashes."""
+        known = self._known if size in self._whole else self._listed
         for kind, value in hashes.items():
-            if self._listed is None:
+            if known is None:
+                self._asked += 1
                 yield from self._records(size=size, hashes={SPELLED.get(kind, kind): value})
-            elif (size, kind, value) in self._listed:
-                yield self._listed[size, kind, value]
+            elif (size, kind, value) in known:
+                yield known[size, kind, value]
 
     def _list(self) -> None:
         """List all, unless that takes longer than to ask for each."""
         pages = self._count // SINGLY
         if not pages:
             return
-        listed: dict[tuple[int, str, str], dict[str, Any]] = {}
+        listed: Known = {}
         sizes: dict[int, bool] = {}
         seen = 0
         for one in self._all(limit=pages * PAGE):
@@ -135,11 +143,7 @@ class Present:
             if one["size"] is None or not self._is_theirs(one):
                 continue
             sizes[one["size"]] = True
-            kept = {name: one[name] for name in ("did", "size", "hashes", "urls")}
-            for kind, value in known_hashes(one["hashes"]).items():
-                key = (one["size"], kind, value)
-                if key not in listed or not listed[key]["urls"]:
-                    listed[key] = kept
+            _enter(listed, one)
         if seen < pages * PAGE:
             self._listed, self._sizes = listed, sizes
 
@@ -155,3 +159,12 @@ class Present:
         if self.username:
             return self.indexd.records(uploader=self.username, **facts)
         return iter(())
+
+
+def _enter(known: Known, record: Mapping[str, Any]) -> None:
+    """Enter a record under each of its hashes; one that has a place goes before one that has none."""
+    kept = {name: record[name] for name in ("did", "size", "hashes", "urls")}
+    for kind, value in known_hashes(record["hashes"]).items():
+        key = (record["size"], kind, value)
+        if key not in known or not known[key]["urls"]:
+            known[key] = kept
