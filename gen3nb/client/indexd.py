@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gen3nb.client.failures import Needs
-from gen3nb.client.project import ProjectId
+from gen3nb.client.project import ProjectId, ProjectLike
 from gen3nb.client.transport import Transport
 from gen3nb.errors import NotFound, ServiceError
 
@@ -87,8 +87,8 @@ class Indexd:
     def records(
         self,
         *,
-        project: ProjectId | None = None,
-        authz: Sequence[str] = (),
+        project: ProjectLike | None = None,
+        authz: str | Sequence[str] = (),
         hashes: Mapping[str, str] | None = None,
         size: int | None = None,
         file_name: str | None = None,
@@ -102,9 +102,9 @@ class Indexd:
 
         Parameters
         ----------
-        project : ProjectId, optional
+        project : str or ProjectId, optional
             Files whose authz is exactly this project's.
-        authz : sequence of str
+        authz : str or sequence of str
             Resources that a file must all have.
         hashes : Mapping, optional
             Type to value: ``{"md5": "…"}``.
@@ -117,7 +117,8 @@ class Indexd:
         limit : int, optional
             Give no more than so many.
         """
-        resources = [*authz, *([project.resource] if project is not None else [])]
+        resources = [authz] if isinstance(authz, str) else list(authz)
+        resources += [ProjectId.parse(project).resource] if project is not None else []
         given = {
             "authz": ",".join(resources) or None,
             "hash": [f"{kind}:{value.lower()}" for kind, value in (hashes or {}).items()] or None,

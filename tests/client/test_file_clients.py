@@ -99,6 +99,8 @@ def test_filters(submitter):
     assert [one["did"] for one in index.records(url="s3://b/filters")] == [guid]
     assert [one["did"] for one in index.records(hashes={"md5": md5}, size=4)] == []
     assert guid in {one["did"] for one in index.records(project=ProjectId("DEMO", "alpha"))}
+    for one in ({"project": "DEMO-alpha"}, {"authz": "/programs/DEMO/projects/alpha"}):
+        assert guid in {found["did"] for found in index.records(**one)}
     assert [one["did"] for one in index.records(metadata={"k": "v"})] == [guid]
 
 
