@@ -242,7 +242,8 @@ def _as_planned(plan: Plan, spool: Spool) -> None:
     statuses = {WANTED: "downloaded", THERE: "already there", CHECK: "already there", REFUSED: "failed"}
     for file in plan.files(*statuses):
         why = "" if file.state != CHECK else "it has the right size; its hash is to be checked"
-        outcome = Outcome(file.guid, file.name, 0, 0.0, file.kind, statuses[file.state], file.why or why)
+        size = (file.size or 0) if file.state == WANTED else 0
+        outcome = Outcome(file.guid, file.name, size, 0.0, file.kind, statuses[file.state], file.why or why)
         spool.put([(file.position, outcome)])
 
 

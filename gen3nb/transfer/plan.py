@@ -32,6 +32,9 @@ __all__ = ["CHECK", "REFUSED", "THERE", "WANTED", "Maker", "Plan", "Planned", "c
 WANTED, THERE, CHECK, REFUSED = "wanted", "there", "check", "refused"
 
 STEP = 1_000
+#: So many files are named whose names had to be changed.
+RENAMED_SHOWN = 5
+_LONGEST_SHOWN = 80
 _COMBINED = 'filename_format="combined" puts GUIDs before names'
 #: What has a name that is no file's.
 FOLDER = "/"
@@ -81,6 +84,8 @@ class Plan:
         Files of other content that will be replaced.
     unsized : int
         Files to download whose size nobody knows.
+    renamed : list of pair of str
+        A few names that some system would not take, and what is used in their place.
     notes : list of str
     """
 
@@ -88,6 +93,7 @@ class Plan:
         self.folder = folder
         self.notes: list[str] = []
         self.replaced = self.unsized = self.bytes = self.coming = 0
+        self.renamed: list[tuple[str, str]] = []
         self._within: set[str] = set()  # folders that are taken already
         self.counts = dict.fromkeys((WANTED, THERE, CHECK, REFUSED), 0)
         self._base = sqlite3.connect("", check_same_thread=False, isolation_level=None)
@@ -204,6 +210,8 @@ def made(
         position += len(new)
     if without:
         plan.notes.append(f"{without:,} of {manifest.name} left out, having no GUID")
+    for theirs, ours in plan.renamed:
+        plan.notes.append(f"{_short(theirs)} is called {_short(ours)} here: not every system takes that name")
     if twice:
         plan.notes.append(f"{counted(twice, 'GUID')} given more than once, downloaded once")
     return plan
@@ -269,7 +277,10 @@ class Maker:
             return Planned(position, entry.guid, name, state=REFUSED, why=why)
         guid = str(record["did"])
         urls = [str(url) for url in record.get("urls") or ()]
-        name = local_name(guid, record.get("file_name") or entry.file_name, urls, self.form)
+        known = record.get("file_name") or entry.file_name
+        name = local_name(guid, known, urls, self.form)
+        if self.form == "original" and known and name != known and len(self.plan.renamed) < RENAMED_SHOWN:
+            self.plan.renamed.append((str(known), name))
         size = record.get("size")
         size = entry.size if size is None else int(size)
         indexed = known_hashes(record.get("hashes"))
@@ -373,6 +384,11 @@ class Maker:
         with suppress(OSError):
             self.plan.coming += min(os.stat(part).st_size, file.size or 0)
         return file
+
+
+def _short(name: str) -> str:
+    """Give a name as a message has it; whatever a server put in."""
+    return repr(name if len(name) <= _LONGEST_SHOWN else f"{name[: _LONGEST_SHOWN - 1]}…")
 
 
 def _spelt(entry: Entry, records: Mapping[str, Mapping[str, Any]]) -> str:

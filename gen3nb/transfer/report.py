@@ -43,7 +43,7 @@ class TransferReport:
     counts : dict of str to int
         Files by status.
     bytes : int
-        How many were moved.
+        How many were moved, or would be.
     seconds : float
     where : str
     notes : list of str
@@ -94,7 +94,7 @@ class TransferReport:
         Returns
         -------
         pandas.DataFrame
-            guid, name, bytes (moved this time), seconds, hash (which was checked), status, why.
+            guid, name, bytes (moved this time, or to be), seconds, hash (which was checked), status, why.
         """
         return _frame(self._spool)
 
@@ -109,9 +109,12 @@ class TransferReport:
         counts = self._spool.counts
         always = (self.verb, "failed")
         order = dict.fromkeys((self.verb, "already there", *counts, "failed", "not started"))
-        words = [f"{counts[name]:,} {name}" for name in order if counts[name] or name in always]
+        said = {self.verb: f"would be {self.verb}"} if self.dry_run else {}
+        words = [
+            f"{counts[name]:,} {said.get(name, name)}" for name in order if counts[name] or name in always
+        ]
         speed = f", {bytes_of(self.bytes)}" if self.bytes else ""
-        if self.bytes and self.seconds > 1:
+        if self.bytes and self.seconds > 1 and not self.dry_run:
             speed += f" in {self.seconds:.0f} s ({bytes_of(self.bytes / self.seconds)}/s)"
         return ("dry run, nothing moved: " if self.dry_run else "") + ", ".join(words) + speed
 

@@ -213,7 +213,8 @@ def test_guids_with_and_without_prefix_are_one_file(commons, tmp_path):
 def test_a_dry_run_writes_nothing(commons, tmp_path):
     report = fetched(commons, [small(commons)[0], "nope"], tmp_path / "x", dry_run=True)
     assert report.counts == {"downloaded": 1, "failed": 1}
-    assert str(report).startswith("dry run, nothing moved")
+    assert str(report) == f"dry run, nothing moved: 1 would be downloaded, 1 failed, {report.bytes:,} B"
+    assert report.bytes == report.to_frame()["bytes"].max() > 0
     assert not (tmp_path / "x").exists()
 
 
@@ -550,8 +551,12 @@ def test_hostile_names_stay_in_the_folder(commons, tmp_path, name, here):
     [found] = files_in(tmp_path)
     assert found == f"in/{report.to_frame()['name'].item()}"
     assert (tmp_path / found).read_bytes() == content
+    [note] = report.notes
+    assert " is called '" in note
+    assert len(note) < 250
     if here is not None:
         assert found == f"in/{here}"
+        assert note == f"{name!r} is called {here!r} here: not every system takes that name"
     if name.endswith("gz"):
         assert found.endswith(".fastq.gz")
 
