@@ -17,11 +17,12 @@ from gen3nb.errors import Gen3Error, TransferError
 from gen3nb.frames.interrupts import noted
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
+from gen3nb.transfer.deciding import Maker, made
 from gen3nb.transfer.downloader import Downloader
 from gen3nb.transfer.journal import opened
 from gen3nb.transfer.manifest import Source, read_manifest
 from gen3nb.transfer.names import NameFormat
-from gen3nb.transfer.plan import CHECK, REFUSED, THERE, WANTED, Maker, Plan, check_room, made
+from gen3nb.transfer.plan import CHECK, REFUSED, THERE, WANTED, Plan, check_room
 from gen3nb.transfer.presigning import Signs
 from gen3nb.transfer.report import TransferReport
 from gen3nb.transfer.spool import Outcome, Spool

@@ -12,10 +12,11 @@ from gen3nb.client.fence_files import Presigned
 from gen3nb.client.storage import Storage
 from gen3nb.errors import Gen3Error
 from gen3nb.transfer import fetching
+from gen3nb.transfer.deciding import Maker
 from gen3nb.transfer.fetching import Job, Result
 from gen3nb.transfer.large import RANGE, LargeFile
 from gen3nb.transfer.names import part_name
-from gen3nb.transfer.plan import CHECK, REFUSED, THERE, WANTED, Maker, Plan, Planned
+from gen3nb.transfer.plan import CHECK, REFUSED, THERE, WANTED, Plan, Planned
 from gen3nb.transfer.pooling import Coming
 from gen3nb.transfer.presigning import Presigner, Signs
 from gen3nb.transfer.ranges import Ranges
