@@ -192,13 +192,14 @@ def up(bench: Bench, options: argparse.Namespace) -> Any:
     sets = {
         f"up: 1 file of {options.large} MiB": (1, options.large << 20),
         "up: 500 files of 10 kB": (500, 10_000),
+        f"up: {options.many:,} files of 1 kB": (options.many, 1_000),
     }
     for job, (count, size) in sets.items():
         for latency in options.latency:
             bench.latency(latency)
             ours = None
             for way in ("ours-up", "sdk-up", "go-up"):
-                few = min(count, SLOW) if way == "sdk-up" else count
+                few = min(count, {"sdk-up": SLOW, "go-up": 2_000}.get(way, count))
                 paths = []
                 for at in range(few):
                     path = bench.folder / f"{way}-{latency}-{size}-{at}.bin"
