@@ -195,11 +195,7 @@ class UploadJournal:
         TransferError
             It cannot be written down.
         """
-        changed = replace(one, **changes)
-        with self._lock:
-            self._later[changed.path, changed.target] = changed
-            self._write_later()
-        return changed
+        return self._taken(replace(one, **changes), 1)
 
     def note_later(self, one: Begun, **changes: Any) -> Begun:
         """Write down how far a file is with the next that is written: what can be found out again.
@@ -209,10 +205,13 @@ class UploadJournal:
         TransferError
             It cannot be written down.
         """
-        changed = replace(one, **changes)
+        return self._taken(replace(one, **changes), NOTED_EACH)
+
+    def _taken(self, changed: Begun, enough: int) -> Begun:
+        """Take a note in; write down all there are, if they are enough."""
         with self._lock:
             self._later[changed.path, changed.target] = changed
-            if len(self._later) >= NOTED_EACH:
+            if len(self._later) >= enough:
                 self._write_later()
         return changed
 
