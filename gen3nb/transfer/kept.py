@@ -1,15 +1,18 @@
-"""Entries that are kept while a call runs, and those that were seen: on disk once they are many."""
+"""What is kept while a call runs, and only so long: on disk once it is much."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from typing import Any
 
 from gen3nb.transfer.entries import Entry
+from gen3nb.transfer.hashing import known_hashes
 
-__all__ = ["KeptEntries", "Seen"]
+__all__ = ["KeptEntries", "KnownRecords", "Seen"]
 
 STEP = 10_000
 _NAMES = [each.name for each in fields(Entry)]
@@ -78,3 +81,43 @@ class Seen:
             return int(found[0]), str(found[1])
         self._base.execute("insert into seen values (?, ?, ?)", (key, row, facts))
         return row, facts
+
+
+class KnownRecords:
+    """Records of the index, found by size and hash. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._base = _database()
+        self._base.execute("create table record (number integer primary key, facts)")
+        self._base.execute(
+            "create table known (size, kind, hash, number, placed, primary key (size, kind, hash)) "
+            "without rowid"
+        )
+        self._base.execute("begin")
+        self._lock = threading.Lock()
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Enter a record under each of its hashes; one that has a place goes before one that has none."""
+        kept = {name: record[name] for name in ("did", "size", "hashes", "urls")}
+        sql = (
+            "insert into known values (?, ?, ?, ?, ?) on conflict do update set "
+            "number = excluded.number, placed = excluded.placed where not placed"
+        )
+        placed = bool(record["urls"])
+        with self._lock:
+            entered = self._base.execute("insert into record (facts) values (?)", (json.dumps(kept),))
+            for kind, value in known_hashes(record["hashes"]).items():
+                self._base.execute(sql, (record["size"], kind, value, entered.lastrowid, placed))
+
+    def find(self, size: int, kind: str, value: str) -> dict[str, Any] | None:
+        """Give ``did``, ``size``, ``hashes`` and ``urls`` of a record; ``None`` where there is none."""
+        sql = "select facts from known join record using (number) where size = ? and kind = ? and hash = ?"
+        with self._lock:
+            found = self._base.execute(sql, (size, kind, value)).fetchone()
+        return None if found is None else dict(json.loads(found[0]))
+
+    def has_size(self, size: int) -> bool:
+        """Say whether there is a record of so many bytes."""
+        with self._lock:
+            sql = "select 1 from known where size = ? limit 1"
+            return self._base.execute(sql, (size,)).fetchone() is not None

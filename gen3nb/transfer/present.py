@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from gen3nb.transfer.hashing import known_hashes
+from gen3nb.transfer.kept import KnownRecords
 
 if TYPE_CHECKING:
     from gen3nb.client.indexd import Indexd
@@ -16,9 +17,6 @@ __all__ = ["SINGLY", "Present", "agree"]
 
 SPELLED = {"sha": "sha1"}  # a kind as the index spells it in questions
 PAGE = 1024
-
-#: Records by size, kind of hash, and hash.
-Known: TypeAlias = dict[tuple[int, str, str], dict[str, Any]]
 SINGLY = 50  # so many questions for a size cost about as much as a page of the list
 
 
@@ -41,7 +39,7 @@ class Present:
     """The records of one authz, found by size and hash. Threads may share it.
 
     For many files all of these records are listed once, if they are not very many more than the files;
-    else the index is asked for each file.
+    else the index is asked for each file. What is listed is kept on disk once it is much.
 
     Parameters
     ----------
@@ -67,8 +65,8 @@ class Present:
         self._asking: dict[int, Future[bool]] = {}
         self._lock = threading.Lock()
         self._tried = False
-        self._listed: Known | None = None
-        self._known: Known = {}  # of the sizes that are known whole
+        self._known = KnownRecords()
+        self._all_known = False  # all of this authz; else those of the sizes that are known whole
         self._whole: set[int] = set()
         self._sizes: dict[int, bool] = {}
 
@@ -78,8 +76,10 @@ class Present:
             if not self._tried and self._asked >= self._trial:
                 self._tried = True
                 self._list()
-            if self._listed is not None or size in self._sizes:
-                return self._sizes.get(size, False)
+            if self._all_known:
+                return self._known.has_size(size)
+            if size in self._sizes:
+                return self._sizes[size]
             asking = self._asking.get(size)
             if asking is None:
                 mine = self._asking[size] = Future[bool]()
@@ -110,7 +110,7 @@ class Present:
             if seen < PAGE and self._asked <= self._trial:  # few enough to be kept
                 self._whole.add(size)
                 for one in theirs:
-                    _enter(self._known, one)
+                    self._known.add(one)
         return bool(theirs)
 
     def find(self, size: int, hashes: Mapping[str, str]) -> dict[str, Any] | None:
@@ -122,30 +122,27 @@ class Present:
 
     def _alike(self, size: int, hashes: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         """Give the records that have one of these hashes."""
-        known = self._known if size in self._whole else self._listed
+        known = self._all_known or size in self._whole
         for kind, value in hashes.items():
-            if known is None:
+            if not known:
                 self._asked += 1
                 yield from self._records(size=size, hashes={SPELLED.get(kind, kind): value})
-            elif (size, kind, value) in known:
-                yield known[size, kind, value]
+            elif (one := self._known.find(size, kind, value)) is not None:
+                yield one
 
     def _list(self) -> None:
         """List all, unless that takes longer than to ask for each."""
         pages = self._count // SINGLY
         if not pages:
             return
-        listed: Known = {}
-        sizes: dict[int, bool] = {}
+        listed = KnownRecords()
         seen = 0
         for one in self._all(limit=pages * PAGE):
             seen += 1
-            if one["size"] is None or not self._is_theirs(one):
-                continue
-            sizes[one["size"]] = True
-            _enter(listed, one)
+            if one["size"] is not None and self._is_theirs(one):
+                listed.add(one)
         if seen < pages * PAGE:
-            self._listed, self._sizes = listed, sizes
+            self._known, self._all_known = listed, True
 
     def _records(self, **facts: Any) -> Iterator[dict[str, Any]]:
         return (one for one in self._all(**facts) if self._is_theirs(one))
@@ -159,12 +156,3 @@ class Present:
         if self.username:
             return self.indexd.records(uploader=self.username, **facts)
         return iter(())
-
-
-def _enter(known: Known, record: Mapping[str, Any]) -> None:
-    """Enter a record under each of its hashes; one that has a place goes before one that has none."""
-    kept = {name: record[name] for name in ("did", "size", "hashes", "urls")}
-    for kind, value in known_hashes(record["hashes"]).items():
-        key = (record["size"], kind, value)
-        if key not in known or not known[key]["urls"]:
-            known[key] = kept

@@ -95,6 +95,37 @@ checked(int(sys.argv[2]))
 print((peak() - before) // 1024)
 """
 
+# The same of what the index has already, which an upload lists to send no file twice.
+PRESENT = """
+import hashlib, sys
+from gen3nb.transfer.present import Present
+
+def digest(n): return hashlib.md5(str(n).encode()).hexdigest()
+
+class Index:
+    def __init__(self, count): self.count = count
+    def records(self, **facts):
+        for n in range(self.count):
+            yield {"did": f"g{n}", "size": n % 7, "urls": [f"s3://b/g{n}"], "authz": ["/programs/P"],
+                   "hashes": {"md5": digest(n), "sha256": digest(n) * 2}}
+
+def peak():
+    with open("/proc/self/status") as text:
+        return next(int(line.split()[1]) for line in text if line.startswith("VmHWM"))
+
+def listed(count):
+    present = Present(Index(count), ["/programs/P"], "", count)
+    for n in range(0, count, 997):
+        assert present.find(n % 7, {"md5": digest(n)})["did"] == f"g{n}"
+        assert present.find(n % 7, {"sha256": digest(n + count) * 2}) is None
+    assert not present.has_size(7)
+
+listed(2000)
+before = peak()
+listed(int(sys.argv[2]))
+print((peak() - before) // 1024)
+"""
+
 
 @pytest.fixture(scope="module")
 def commons() -> Iterable[gen3nb.Commons]:
@@ -118,6 +149,11 @@ def test_the_memory_of_a_plan_does_not_grow_with_it(tmp_path):
 def test_the_memory_of_a_registration_does_not_grow_with_it(tmp_path):
     # its GUIDs, contents and what is to be repaired took 49 MiB when they were held in memory
     assert grown(tmp_path, 100_000, REGISTER) < 32
+
+
+def test_the_memory_of_an_upload_does_not_grow_with_what_the_index_has(tmp_path):
+    # it took 119 MiB when it was held in memory
+    assert grown(tmp_path, 100_000, PRESENT) < 16
 
 
 def test_a_dask_cluster_fetches_and_no_key_leaves_this_process(commons, tmp_path):
