@@ -80,12 +80,15 @@ class Read:
         Of all of it.
     md5s : tuple of str
         Of each of its parts, where it was read for those.
+    part_size : int
+        Bytes of each of these; the last may have fewer.
     error : Gen3Error or None
         Why it was not read.
     """
 
     hashes: dict[str, str] = field(default_factory=dict)
     md5s: tuple[str, ...] = ()
+    part_size: int = 0
     error: Gen3Error | None = None
 
 
@@ -152,7 +155,7 @@ def read_over(file: Snapshot, part_size: int = 0, stop: threading.Event | None =
         file.check()
     except Gen3Error as error:
         return Read(error=error.with_traceback(None))
-    return Read(sums.hashes, tuple(md5s))
+    return Read(sums.hashes, tuple(md5s), part_size)
 
 
 def _nobody(count: int) -> None:
@@ -213,15 +216,15 @@ class Carrier:
             raise done.error
         return done
 
-    def read_over(self, file: Snapshot) -> Read:
-        """Give the hashes of a file.
+    def read_over(self, file: Snapshot, part_size: int = 0) -> Read:
+        """Give the hashes of a file; with ``part_size`` those of its parts too.
 
         Raises
         ------
         Gen3Error
             It was not read.
         """
-        return self.finished(self.begin_to_read(file))
+        return self.finished(self.begin_to_read(file, part_size))
 
     def begin_to_read(self, file: Snapshot, part_size: int = 0) -> Future[Read]:
         """Begin to read a file; see :func:`read_over`."""

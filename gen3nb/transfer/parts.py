@@ -6,14 +6,14 @@ import logging
 import random
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gen3nb.errors import Gen3Error, IntegrityError, NotFound, ServiceError
-from gen3nb.transfer.carrying import Carried, Carrier, Load
+from gen3nb.transfer.carrying import Carried, Carrier, Load, Read
 from gen3nb.transfer.outgoing import Snapshot, Stopped, Sums, hash_parts, part_size
 from gen3nb.transfer.patience import is_passing, patiently
 from gen3nb.transfer.upload_journal import Begun, UploadJournal
@@ -151,10 +151,17 @@ class Sender:
 
     # -- in parts ------------------------------------------------------------------------------------------
 
-    def in_parts(self, one: Begun, file: Snapshot) -> Sent:
+    def in_parts(self, one: Begun, file: Snapshot, read: Read | None = None) -> Sent:
         """Send a file in parts; those that the journal knows to be stored are only read again.
 
         The journal learns of each part.
+
+        Parameters
+        ----------
+        one : Begun
+        file : Snapshot
+        read : Read, optional
+            What the file and its parts are, if it was read just before: it is not hashed again then.
 
         Returns
         -------
@@ -172,7 +179,7 @@ class Sender:
             if not one.upload:
                 one = self._begin(one, file)
             try:
-                sent = _Parts(self, one, file, self.journal.parts(one)).send()
+                sent = _Parts(self, one, file, self.journal.parts(one), read).send()
                 file.check()
                 self._complete(one)
             except _Unknown as error:
@@ -227,14 +234,18 @@ class _Parts:
 
     Here the file is read once, in order, by the thread that calls; each part is sent when it was read, and
     read again from the cache of the system as it is sent, so that no part is held in memory. An executor
-    reads the file and sends its parts at the same time, and they are compared at the end.
+    reads the file and sends its parts at the same time, and they are compared at the end. Where it was read
+    before, because the commons might have it already, its parts are only sent.
     """
 
-    def __init__(self, sender: Sender, one: Begun, file: Snapshot, known: dict[int, str]) -> None:
+    def __init__(
+        self, sender: Sender, one: Begun, file: Snapshot, known: dict[int, str], read: Read | None
+    ) -> None:
         self.sender = sender
         self.one = one
         self.file = file
         self.known = known
+        self.read = read
         self._room = threading.BoundedSemaphore(sender.ahead)
         self._agreed = True
         self._over = threading.Event()  # ends the others when one has failed
@@ -243,7 +254,7 @@ class _Parts:
     def send(self) -> Sent:
         """Read the file, and send what is not stored yet."""
         try:
-            hashes = self._read_and_sent() if self.sender.carrier.near else self._sent_and_compared()
+            hashes = self._sent()
         except BaseException:
             self._over.set()
             wait(self._under_way)
@@ -251,24 +262,41 @@ class _Parts:
         self._settle()
         return Sent(hashes, self._agreed)
 
-    def _read_and_sent(self) -> Mapping[str, str]:
-        """Read the file in order, and send each part once it was read; give the hashes of the whole."""
+    def _sent(self) -> Mapping[str, str]:
+        """Have all parts sent that are not stored yet; give the hashes of the whole."""
+        length = self.one.part_size
+        if self.read is not None and self.read.part_size == length:
+            spans = self._spans()
+            self._hand_out(
+                (first, count, md5) for (first, count), md5 in zip(spans, self.read.md5s, strict=True)
+            )
+            return self.read.hashes
+        if not self.sender.carrier.near:
+            return self._sent_and_compared()
         sums = Sums()
-        with closing(hash_parts(self.file, self.one.part_size, sums, self.sender.stop)) as parts:
-            for number, (first, count, md5) in enumerate(parts, start=1):
-                if self.known.get(number) == md5:
-                    self.sender.moved(count)
-                elif not self._begin(number, first, count, md5):
-                    break
+        with closing(hash_parts(self.file, length, sums, self.sender.stop)) as parts:
+            self._hand_out(parts)
         return sums.hashes
+
+    def _hand_out(self, parts: Iterable[tuple[int, int, str]]) -> None:
+        """Let those parts be sent that the store does not have yet."""
+        for number, (first, count, md5) in enumerate(parts, start=1):
+            if self.known.get(number) == md5:
+                self.sender.moved(count)
+            elif not self._begin(number, first, count, md5):
+                return
+
+    def _spans(self) -> list[tuple[int, int]]:
+        """Say where each part begins, and how many bytes it has."""
+        length, size = self.one.part_size, self.file.size
+        return [(first, min(length, size - first)) for first in range(0, size, length)]
 
     def _sent_and_compared(self) -> Mapping[str, str]:
         """Have the file read by one worker and its parts sent by others; send those anew that differ."""
         carrier, length = self.sender.carrier, self.one.part_size
         reading = carrier.begin_to_read(self.file, length)
         try:
-            for number, first in enumerate(range(0, self.file.size, length), start=1):
-                count = min(length, self.file.size - first)
+            for number, (first, count) in enumerate(self._spans(), start=1):
                 if number in self.known:
                     self.sender.moved(count)
                 elif not self._begin(number, first, count, ""):
@@ -279,9 +307,8 @@ class _Parts:
             reading.cancel()
             raise
         stored = self.sender.journal.parts(self.one)
-        for number, md5 in enumerate(read.md5s, start=1):
-            etag, first = stored.get(number, ""), (number - 1) * length
-            count = min(length, self.file.size - first)
+        for number, ((first, count), md5) in enumerate(zip(self._spans(), read.md5s, strict=True), start=1):
+            etag = stored.get(number, "")
             if etag != md5 and MD5.fullmatch(etag):
                 self.sender.moved(-count)
                 self._begin(number, first, count, md5)

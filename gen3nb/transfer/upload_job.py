@@ -10,6 +10,7 @@ from typing import Any
 
 from gen3nb.errors import TransferError
 from gen3nb.transfer.annotating import FileMetadata
+from gen3nb.transfer.carrying import Read
 from gen3nb.transfer.confirming import Waiting
 from gen3nb.transfer.outgoing import LARGEST, Snapshot
 from gen3nb.transfer.parts import Sent
@@ -62,6 +63,7 @@ class Job:
     said: FileMetadata = field(default_factory=FileMetadata)  # what else is to be known of it
     begun: Begun | None = None
     shot: Snapshot | None = None
+    read: Read | None = None  # what was read of it before it goes in parts
     sent: Sent | None = None
     made: bool = False  # whether its record was made for it, so that it goes where the file is refused
     claimed: bool = False  # ahead of the work

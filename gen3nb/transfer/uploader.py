@@ -21,6 +21,7 @@ from gen3nb.transfer.outgoing import (
     FileChanged,
     Snapshot,
     Sums,
+    part_size,
     read_blocks,
 )
 from gen3nb.transfer.parts import NoParts, Sender, Sent
@@ -216,7 +217,9 @@ class Uploader:
             job.begun = replace(begun, hashes=sums.hashes)
             return content
         if self._may_be_there(job):
-            job.begun = replace(begun, hashes=carrier.read_over(shot).hashes)
+            length = (begun.part_size or part_size(shot.size)) if self._in_parts(job) else 0
+            job.read = carrier.read_over(shot, length)
+            job.begun = replace(begun, hashes=job.read.hashes)
         return None
 
     def _may_be_there(self, job: Job) -> bool:
@@ -333,6 +336,8 @@ class Uploader:
         except FileChanged:
             self.take_back(job)
             raise
+        finally:
+            job.read = None
         job.moved = shot.size
         # a small file that is killed before this is written down goes again to the same GUID
         note = self.journal.note_later if shot.size <= SMALL else self.journal.note
@@ -341,7 +346,7 @@ class Uploader:
     def _sent_in_parts(self, job: Job) -> Sent:
         shot = shot_of(job)
         try:
-            return self.sender.in_parts(begun_of(job), shot)
+            return self.sender.in_parts(begun_of(job), shot, job.read)
         except (NoParts, PermissionDenied, NotFound) as error:
             self._no_parts = str(error)
             other = error.facts.get("other")

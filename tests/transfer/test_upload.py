@@ -13,6 +13,7 @@ import time
 import tracemalloc
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +22,7 @@ import pytest
 import gen3nb
 from gen3nb import errors
 from gen3nb.client.fence_files import FileRoutes
-from gen3nb.transfer import naming, outgoing, parts, patience, upload_journal
+from gen3nb.transfer import carrying, naming, outgoing, parts, patience, upload_journal
 from gen3nb.transfer.confirming import place_of
 from gen3nb.transfer.present import Present
 from gen3nb.transfer.uploader import Uploader
@@ -222,6 +223,29 @@ def test_in_parts(submitter, tmp_path, small_parts, monkeypatch, processors):
     assert (outcome.status, outcome.hash, outcome.bytes) == ("uploaded", "sha256", 12 * MIB + 5)
     is_there(submitter, outcome.guid, path)
     assert submitter.indexd.get(outcome.guid)["authz"] == [AUTHZ]
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "executor"])
+def test_in_parts_where_another_has_its_size(
+    submitter, practice, tmp_path, small_parts, monkeypatch, elsewhere
+):
+    """It is read to see whether it is there already, and not hashed once more as it is sent."""
+    size = 12 * MIB + 6 + elsewhere
+    send(submitter, made(tmp_path, "other.bin", size))
+    path, read = made(tmp_path, "big.bin", size), []
+    usual = carrying.read_over
+    with ThreadPoolExecutor(2) as pool:
+        options = {"multipart": True, "executor": pool if elsewhere else None}
+        practice.sandbox.faults.add("storage-503", after=1, retry_after=0)
+        with monkeypatch.context() as patched:
+            patched.setattr(carrying, "read_over", lambda *given: read.append(given[0].path) or usual(*given))
+            patched.setattr(parts, "hash_parts", None)
+            (outcome,) = send(submitter, path, parallel=1, **options)
+        assert (outcome.status, read) == ("failed", [str(path)])
+        practice.sandbox.faults.clear()
+        (again,) = send(submitter, path, **options)
+    assert (again.status, again.guid, again.hash) == ("uploaded", outcome.guid, "sha256")
+    is_there(submitter, again.guid, path)
 
 
 def test_a_large_file_by_one_request_is_never_held_whole(submitter, tmp_path):
