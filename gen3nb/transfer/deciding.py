@@ -13,7 +13,7 @@ from typing import Any
 
 from gen3nb.client.indexd import Indexd
 from gen3nb.frames.reports import counted
-from gen3nb.transfer.entries import Entry
+from gen3nb.transfer.entries import Entry, bad_hashes
 from gen3nb.transfer.hashing import known_hashes
 from gen3nb.transfer.journal import Done, Journal
 from gen3nb.transfer.manifest import Manifest
@@ -46,16 +46,17 @@ def made(
     Plan
     """
     plan = maker.plan
-    entries, position = iter(manifest), 0
+    entries, position = manifest.each(), 0
     without = twice = 0
     while part := list(islice(entries, STEP)):
-        new = [one for one in part if one.guid and plan.new(one.guid)]
-        without += sum(not one.guid for one in part)
-        twice += sum(bool(one.guid) for one in part) - len(new)
-        records = indexd.bulk(one.guid for one in new)
+        # an entry that is not understood stands in the way of no other one of its GUID
+        new = [one for one in part if one.wrong or (one.guid and plan.new(one.guid))]
+        without += sum(not one.guid and not one.wrong for one in part)
+        twice += sum(bool(one.guid or one.wrong) for one in part) - len(new)
+        records = indexd.bulk(one.guid for one in new if not one.wrong)
         # one file may be given by two spellings of its GUID: with the commons' prefix, and without
         again = {one.guid for one in new if _spelt(one, records) and not plan.new(_spelt(one, records))}
-        new = [one for one in new if one.guid not in again]
+        new = [one for one in new if one.wrong or one.guid not in again]
         twice += len(again)
         plan.add(maker.decided(new, records, position))
         position += len(new)
@@ -120,6 +121,9 @@ class Maker:
 
     def _known(self, position: int, entry: Entry, record: Mapping[str, Any] | None) -> Planned:
         """Say what is known of a file, by the index and by the manifest."""
+        if entry.wrong:
+            name, why = entry.file_name or entry.guid, f"{entry.place}: {entry.wrong}"
+            return Planned(position, entry.guid, name, state=REFUSED, why=why)
         if record is None:
             name = local_name(entry.guid, entry.file_name, (), self.form)
             why = "the file index has no file of this GUID"
@@ -139,6 +143,9 @@ class Maker:
         kind, value = next(iter(hashes.items()), ("", ""))
         file = Planned(position, guid, name, size, kind, value)
         if why := _nowhere(urls, self.protocol):
+            return replace(file, state=REFUSED, why=why)
+        if why := bad_hashes(entry):
+            why = f"in the manifest {why}; where its cell is empty, that of the index counts"
             return replace(file, state=REFUSED, why=why)
         for each in indexed.keys() & entry.hashes.keys():
             if indexed[each] != entry.hashes[each]:
@@ -244,7 +251,7 @@ def _short(name: str) -> str:
 
 def _spelt(entry: Entry, records: Mapping[str, Mapping[str, Any]]) -> str:
     """Give the GUID that the index has for an entry, where it is spelt otherwise."""
-    record = records.get(entry.guid)
+    record = records.get(entry.guid) if not entry.wrong else None
     did = str(record["did"]) if record is not None else entry.guid
     return did if did != entry.guid else ""
 

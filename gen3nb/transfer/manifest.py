@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,7 +21,7 @@ import pandas as pd
 
 from gen3nb.errors import TransferError
 from gen3nb.frames.selection import Selection
-from gen3nb.transfer.entries import GUIDS, READ, URLS, Entry, entry_of, guid_of, shard_of
+from gen3nb.transfer.entries import GUIDS, READ, URLS, Entry, bare_entry, entry_of, misfit, shard_of
 from gen3nb.transfer.kept import Seen
 
 __all__ = ["Entry", "Manifest", "Source", "joined", "read_manifest"]
@@ -36,6 +37,8 @@ _UUID = re.compile(r"(?:[\w.]+[/:])?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-f
 class Manifest:
     """Files to move, read one after the other.
 
+    To iterate over it raises a :class:`~gen3nb.errors.TransferError` at an entry that is not understood.
+
     Parameters
     ----------
     entries : callable
@@ -49,6 +52,13 @@ class Manifest:
         self.name = name
 
     def __iter__(self) -> Iterator[Entry]:
+        for one in self._entries():
+            if one.wrong:
+                raise TransferError(f"{one.place[:1].upper()}{one.place[1:]}: {one.wrong}.")
+            yield one
+
+    def each(self) -> Iterator[Entry]:
+        """Give also the entries that are not understood: ``wrong`` says why."""
         return self._entries()
 
     def __repr__(self) -> str:
@@ -75,7 +85,7 @@ class Manifest:
             raise TransferError(f"A shard is one of its total: 1/{of} to {of}/{of}, not {number}/{of}.")
 
         def part() -> Iterator[Entry]:
-            return (one for one in self if shard_of(one, of) == number)
+            return (one for one in self.each() if shard_of(one, of) == number)
 
         return Manifest(part, f"{self.name}, shard {number}/{of}")
 
@@ -138,10 +148,12 @@ def read_manifest(source: Source) -> Manifest:
         if not text.strip():
             raise TransferError("An empty text is no GUID and no manifest.")
         only = _of_item(text, 1)
+        if only.wrong:
+            raise TransferError(f"It is no GUID and no manifest: {text!r:.200}.")
         return Manifest(lambda: iter([only]), text.strip())
     if isinstance(source, Mapping):
         one = entry_of(source, 1, "the record")
-        if not one.guid and not one.urls:
+        if not one.guid and not one.urls and not one.wrong:
             raise TransferError(
                 f"The record names no file: it has no {GUIDS[0]}, {GUIDS[1]} or {GUIDS[2]}. It has: "
                 f"{', '.join(map(str, islice(source, 10))) or 'nothing'}."
@@ -173,9 +185,9 @@ def joined(sources: Iterable[Source]) -> Manifest:
         seen = Seen()
         count = 0
         for part in parts:
-            for one in part:
+            for one in part.each():
                 count += 1
-                if not one.guid:
+                if not one.guid or one.wrong:
                     yield one
                     continue
                 facts = json.dumps([one.size, dict(one.hashes)])
@@ -223,10 +235,10 @@ def _of_item(item: Any, row: int) -> Entry:
     if isinstance(item, Mapping):
         return entry_of(item, row, f"entry {row}")
     if isinstance(item, str):
-        return Entry(guid_of(item, f"entry {row}"), row=row)
-    if item is None or item is pd.NA or item != item:
+        return bare_entry(item, row, f"entry {row}")
+    if item is None or item is pd.NA or item is pd.NaT or (isinstance(item, float) and item != item):
         return Entry("", row=row)
-    raise TransferError(f"Entry {row} is no GUID: {item!r}.")
+    return misfit(item, row, f"entry {row}")
 
 
 def _of_frame(frame: pd.DataFrame) -> Iterator[Entry]:
@@ -309,12 +321,20 @@ def _of_json(path: Path) -> Iterator[Entry]:
         many = file.peek(1)[:1] == b"[" or _begins_with_a_list(file)
         row = 0
         try:
-            for item in ijson.items(file, "item" if many else "", use_float=True, multiple_values=not many):
+            # numbers of any length: one that is too long is the trouble of its entry alone
+            for item in ijson.items(file, "item" if many else "", multiple_values=not many):
                 row += 1
-                yield _of_item(item, row)
+                yield _of_item(_with_floats(item), row)
         except (ijson.JSONError, UnicodeDecodeError) as error:
             words = " ".join(str(error).split())[:200]
             raise TransferError(f"The manifest {path} is not readable after entry {row}: {words}.") from error
+
+
+def _with_floats(item: Any) -> Any:
+    """Give a record its fractions as numbers that can be written again."""
+    if not isinstance(item, dict):
+        return item
+    return {name: float(held) if isinstance(held, Decimal) else held for name, held in item.items()}
 
 
 def _begins_with_a_list(file: io.BufferedReader) -> bool:

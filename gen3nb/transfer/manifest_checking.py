@@ -11,7 +11,7 @@ import pandas as pd
 
 from gen3nb.errors import TransferError
 from gen3nb.frames.reports import counted, refuse_bool
-from gen3nb.transfer.entries import Entry
+from gen3nb.transfer.entries import Entry, bad_hashes
 from gen3nb.transfer.hashing import known_hashes
 from gen3nb.transfer.kept import KeptEntries, Seen
 from gen3nb.transfer.manifest import Manifest, Source, read_manifest
@@ -120,7 +120,7 @@ def check_manifest(source: Source, indexd: Indexd | None = None) -> ManifestChec
     manifest = read_manifest(source)
     check = ManifestCheck(manifest.name)
     seen = Seen()
-    entries = iter(manifest)
+    entries = manifest.each()
     while part := list(islice(entries, BATCH)):
         known = indexd.bulk([one.guid for one in part if one.guid]) if indexd is not None else None
         for one in part:
@@ -130,7 +130,13 @@ def check_manifest(source: Source, indexd: Indexd | None = None) -> ManifestChec
 
 
 def _problems(one: Entry, seen: Seen, known: Mapping[str, Any] | None) -> Iterator[str]:
+    if one.wrong:
+        yield one.wrong
+    if wrong := bad_hashes(one):
+        yield wrong
     if not one.guid:
+        if one.wrong:
+            return
         yield "it has no GUID" if not one.urls else "it has no GUID; gen3nb register gives it one"
         return
     facts = json.dumps([one.size, dict(one.hashes)])

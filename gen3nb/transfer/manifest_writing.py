@@ -12,7 +12,7 @@ from typing import Any, Literal, TextIO, TypeAlias
 
 from gen3nb.dictionary.elements import nearest
 from gen3nb.errors import TransferError
-from gen3nb.transfer.entries import Entry, shard_of
+from gen3nb.transfer.entries import SIZES, Entry, shard_of
 from gen3nb.transfer.kept import KeptEntries
 
 __all__ = ["Form", "split_manifest", "write_manifest", "write_table"]
@@ -133,7 +133,10 @@ def _named(one: Entry, form: Form) -> dict[str, Any]:
     guid, name, size, md5 = _FORMS[form]
     facts: dict[str, Any] = {guid: one.guid, name: one.file_name, size: one.size, md5: one.hashes.get("md5")}
     facts |= {kind: value for kind, value in one.hashes.items() if kind != "md5"}
-    return facts | {"urls": list(one.urls), "authz": list(one.authz)} | dict(one.more)
+    facts |= {"urls": list(one.urls), "authz": list(one.authz)}
+    # what is to be repaired stands where the right thing would
+    spelt = dict.fromkeys(SIZES, size) | {"md5": md5, "md5sum": md5}
+    return facts | {spelt.get(name, name): value for name, value in one.more.items()}
 
 
 def _write_json(entries: Iterable[Entry], file: TextIO, form: Form) -> int:

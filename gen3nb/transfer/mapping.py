@@ -16,7 +16,7 @@ from gen3nb.frames.progress import Progress
 from gen3nb.frames.reports import counted
 from gen3nb.frames.selection import Selection
 from gen3nb.transfer.describing import check_described, describe, file_node, with_properties
-from gen3nb.transfer.entries import AUTHZ, GUIDS, HASHES, NAMES, SIZES, URLS
+from gen3nb.transfer.entries import AUTHZ, GUIDS, HASHES, NAMES, SIZES, URLS, is_empty, size_of
 from gen3nb.transfer.hashing import known_hashes
 from gen3nb.transfer.manifest import read_manifest
 
@@ -247,9 +247,11 @@ def _contradictions(frame: pd.DataFrame, row: int, size: int, md5: str) -> Itera
     """Say where a frame says other things of a file than the index does."""
     if "file_size" in frame:
         said = frame["file_size"].iloc[row - 2]
-        if not pd.isna(said) and int(said) != size:
-            yield f"row {row}: its size is {size:,} bytes, not {int(said):,}"
+        known = size_of(said)
+        if not is_empty(said) and known != size:
+            number = f"{known:,}" if known is not None else f"{said!r:.200}, which is no number of bytes"
+            yield f"row {row}: its size is {size:,} bytes, not {number}"
     if "md5sum" in frame:
         said = frame["md5sum"].iloc[row - 2]
-        if not pd.isna(said) and str(said).lower() != md5:
+        if not is_empty(said) and str(said).strip().lower() != md5:
             yield f"row {row}: its md5 is {md5}, not {said}"

@@ -19,7 +19,7 @@ from gen3nb.errors import AuthError, Conflict, Gen3Error, TransferError
 from gen3nb.frames.interrupts import noted
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
-from gen3nb.transfer.entries import HASHES, Entry
+from gen3nb.transfer.entries import SIZES, Entry, bad_hashes
 from gen3nb.transfer.kept import KeptEntries, Seen
 from gen3nb.transfer.manifest import Source, read_manifest
 from gen3nb.transfer.patience import is_passing, patiently
@@ -112,7 +112,7 @@ def register(
         ThreadPoolExecutor(parallel, thread_name_prefix="gen3nb-register") as pool,
         noted(run.interrupt),
     ):
-        rest = enumerate(entries)
+        rest = enumerate(entries.each())
         while part := list(islice(rest, BATCH)):
             run.work(part, pool)
             meter.advance(len(part))
@@ -306,18 +306,18 @@ def _hashes(entry: Entry) -> dict[str, str]:
 
 def _problems(entry: Entry) -> Iterator[str]:
     """Say what an entry lacks."""
-    if entry.size is None:
+    if entry.wrong:
+        yield entry.wrong
+    if entry.size is None and not set(SIZES) & set(entry.more):
         yield "its size is missing (bytes)"
-    wrong = [f"{name} {entry.more[name]!r}" for name in HASHES if name in entry.more]
-    if wrong:
-        yield f"its {' and '.join(wrong)} is no such hash: it has other digits, or not as many"
+    if wrong := bad_hashes(entry):
+        yield wrong
     elif not entry.hashes:
         yield "it has no hash: md5, sha1, sha256 or sha512, in hexadecimal"
     if not entry.urls:
         yield "it has no url: where is the file?"
     for url in entry.urls:
-        parts = urlsplit(url)
-        if not parts.scheme or not parts.netloc:
+        if not _is_place(url):
             yield f"{_plain(url)!r} is no place: write s3://bucket/key, gs://…, https://…"
         elif _plain(url) != url:
             yield "its url is a presigned one, which runs out and is a secret: write where the file is"
@@ -328,6 +328,14 @@ def _problems(entry: Entry) -> Iterator[str]:
     for resource in entry.authz:
         if not resource.startswith("/"):
             yield f"{resource!r} is no resource: write /programs/P/projects/Q"
+
+
+def _is_place(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets that are no address
+        return False
+    return bool(parts.scheme and parts.netloc)
 
 
 def _against(one: _Checked, record: dict[str, Any]) -> _Checked:

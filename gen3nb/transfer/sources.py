@@ -252,6 +252,8 @@ def _unfit(name: str, guid: str) -> str:
         encoded = name.encode()
     except UnicodeEncodeError:
         return "its name is no text (it is not UTF-8): rename it"
+    if not guid.isascii():
+        return f"{guid!r} is no GUID"
     if any(ord(character) < 32 or ord(character) == 127 for character in name):
         return "its name holds a control character: rename it"
     if len(encoded) + (len(guid) or _LONGEST_GUID) + 1 > LONGEST_KEY:

@@ -83,7 +83,10 @@ class Spool:
 
     def _put(self, outcomes: list[tuple[int, Outcome]]) -> None:
         rows = [
-            (position, one.guid, one.name, one.bytes, one.seconds, one.hash, one.status, one.why)
+            (
+                *(position, _writable(one.guid), _writable(one.name), one.bytes),
+                *(one.seconds, one.hash, one.status, _writable(one.why)),
+            )
             for position, one in outcomes
         ]
         self._base.executemany("insert into outcome values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
@@ -118,3 +121,8 @@ class Spool:
     def close(self) -> None:
         """Let go of the database."""
         self._base.close()
+
+
+def _writable(text: str) -> str:
+    """Give a text that can be written down: of a name that is not UTF-8 the odd bytes are spelt out."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

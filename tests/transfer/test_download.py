@@ -515,6 +515,40 @@ def test_records_that_know_little(commons, tmp_path):
     assert (tmp_path / "a.bin").read_bytes() == content
 
 
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "for good"])
+def test_what_cannot_be_understood_in_a_manifest_fails_its_row_alone(commons, tmp_path, dry_run):
+    guids = [small(commons, f"{at}.bin")[0] for at in range(4)]
+    lines = [
+        "guid\tsize\tmd5",
+        f"{guids[0]}\tmany\t",
+        f"{guids[1]}\t1000\txyz",
+        "...\t\t",
+        f"{guids[2]}\t1000.0\t",
+        f"{guids[0]}\t1000\t",
+    ]
+    (tmp_path / "files.tsv").write_text("\n".join(lines))
+    report = fetched(commons, tmp_path / "files.tsv", tmp_path / "out", dry_run=dry_run)
+    assert [one.status for one in report] == ["failed", "failed", "failed", "downloaded", "downloaded"]
+    first, second, third, *_ = report.to_frame()["why"]
+    assert first == f"line 2 of {tmp_path / 'files.tsv'}: its size is no number of bytes: 'many'"
+    assert second.startswith("in the manifest its md5 'xyz' is no such hash")
+    assert third == "the file index has no file of this GUID"
+    assert not report.ok
+    if not dry_run:
+        assert {"0.bin", "2.bin"} <= set(files_in(tmp_path / "out"))
+
+
+def test_what_cannot_be_understood_is_found_by_a_look_at_a_manifest(commons):
+    guid = small(commons)[0]
+    listed = [{"guid": guid, "size": "many"}, {"guid": guid, "md5": "xyz"}, 7, {"guid": guid}]
+    found = commons.files.check_manifest(listed).to_frame()
+    problems = found.groupby("row")["problem"].agg("; ".join).tolist()
+    assert problems[0] == "its size is no number of bytes: 'many'"
+    assert problems[1].startswith("its md5 'xyz' is no such hash")
+    assert problems[2] == "it is no GUID: 7"
+    assert (found.set_index("row").loc[4, "problem"]) == "the GUID stands in row 1 too"
+
+
 def test_a_manifest_that_says_otherwise(commons, tmp_path):
     guid, _ = small(commons)
     report = fetched(commons, [{"guid": guid, "md5": "f" * 32}], tmp_path)

@@ -93,10 +93,10 @@ def test_a_frame_of_file_records():
         (b"", "is empty"),
         (b"PK\x03\x04\0\0\0", "it is not text"),
         (b'[{"object_id": "x"}, {"object_id', "not readable after entry 1"),
-        (b'[{"object_id": "x", "file_size": "many"}]', "The size in entry 1 is no number of bytes: 'many'"),
+        (b'[{"object_id": "x", "file_size": "many"}]', "Entry 1: its size is no number of bytes: 'many'"),
         (b"name of it\tb\nx\ty\n", "no column is called object_id"),
-        (b"guid\tsize\nx\t-3\n", "line 2 of"),
-        (b"[1, 2]", "Entry 1 is no GUID: 1"),
+        (b"guid\tsize\nx\t-3\n", "Line 2 of .*manifest.json: its size"),
+        (b"[1, 2]", "Entry 1: it is no GUID: 1"),
     ],
 )
 def test_what_is_no_manifest(tmp_path, content, words):
@@ -138,6 +138,31 @@ def test_manifests_are_joined():
         list(joined([ENTRIES, [Entry("dg.T/1", hashes={"md5": "f" * 32})]]))
     with pytest.raises(TransferError, match="its size is 3 and 4 bytes"):
         list(joined([ENTRIES, [Entry("dg.T/1", size=4)]]))
+
+
+def test_an_entry_that_is_not_understood_goes_through_parts_and_joins():
+    manifest = read_manifest([{"guid": "g", "size": "many"}, "h"])
+    for one in (manifest, joined([manifest]), joined(manifest.split(2))):
+        assert sorted((each.guid, each.wrong) for each in one.each()) == [
+            ("g", "its size is no number of bytes: 'many'"),
+            ("h", ""),
+        ]
+        with pytest.raises(TransferError, match="Entry 1: its size is no number of bytes: 'many'"):
+            list(one)
+
+
+@pytest.mark.parametrize(
+    ("given", "size"), [("5", 5), (" 5.0 ", 5), ("5.", 5), (5.0, 5), ("0", 0), (2**63 - 1, 2**63 - 1)]
+)
+def test_sizes_as_tables_write_them(given, size):
+    (one,) = read_manifest([{"guid": "g", "size": given}])
+    assert one.size == size
+
+
+@pytest.mark.parametrize("given", ["1_000", "1,000", "5 MB", "1e3", "٣", "", "-0.0"])
+def test_what_is_no_size(given):
+    (one,) = read_manifest([{"guid": "g", "size": given}]).each()
+    assert (one.size, bool(one.wrong)) == (None, bool(given))
 
 
 def test_hashes(tmp_path):

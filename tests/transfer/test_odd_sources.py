@@ -75,9 +75,9 @@ def test_lists_of_every_kind(guids):
         (b"abc", "not as a bytes"),
         (None, "not as a NoneType"),
         ({"dg.T/1": 1}, "The record names no file: it has no object_id, guid or did. It has: dg.T/1"),
-        ([1], "Entry 1 is no GUID: 1"),
-        ("a\ud800", "The GUID in entry 1 is no text"),
-        (["x", "a\ud800"], "The GUID in entry 2 is no text"),
+        ([1], "Entry 1: it is no GUID: 1"),
+        ("a\ud800", r"no GUID and no manifest: 'a\\ud800'"),
+        (["x", "a\ud800"], r"Entry 2: it is no GUID: 'a\\ud800'"),
         (pd.DataFrame(), "names no files: it has no column object_id .* Its columns: none"),
         (pd.DataFrame({"x": [1]}, index=pd.Index(["g"], name="object_id")), r"frame\.reset_index\(\)"),
         (
@@ -87,9 +87,12 @@ def test_lists_of_every_kind(guids):
         (pd.DataFrame([["g", "h"]], columns=["object_id"] * 2), "several columns called object_id"),
         (
             pd.DataFrame({"object_id": ["g", "h"], "guid": ["g", "i"]}),
-            "Row 3 of the frame names two files: object_id is h, and guid is i",
+            "Row 3 of the frame: it names two files: object_id is h, and guid is i",
         ),
-        (pd.DataFrame({"object_id": ["g"], "size": [1.5]}), "The size in row 2 of the frame"),
+        (
+            pd.DataFrame({"object_id": ["g"], "size": [1.5]}),
+            "Row 2 of the frame: its size is no number",
+        ),
     ],
 )
 def test_what_is_no_list_of_files(given, words):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -56,6 +57,62 @@ def test_who_else_may_read_it_is_not_changed(commons, project):
     report = registered(commons, [{**one, "authz": ["/programs/TEST"]}], project)
     assert "its authz there is /programs/TEST/projects/" in report.failed["why"].item()
     assert commons.indexd.get(one["guid"])["authz"] == [authz_of(commons, project)]
+
+
+#: What stands in a row that cannot be registered, and what is said of it.
+BAD_ROWS = [
+    ({"size": "many"}, "its size is no number of bytes: 'many'"),
+    ({"size": 1.5}, "its size is no number of bytes: 1.5"),
+    ({"size": -3}, "its size is no number of bytes: -3"),
+    ({"size": "9" * 5_000}, "its size is no number of bytes: '999"),
+    ({"size": 2**63}, "its size is no number of bytes: 9223372036854775808"),
+    ({"size": True}, "its size is no number of bytes: True"),
+    ({"size": [5]}, "its size is no number of bytes: [5]"),
+    ({"md5": "xyz"}, "its md5 'xyz' is no such hash"),
+    ({"urls": ""}, "it has no url"),
+    ({"urls": ["", None]}, "it has no url"),
+    ({"urls": 5}, "'5' is no place"),
+    ({"urls": ["https://[there/a.bam"]}, "is no place"),
+    ({"guid": "..."}, "'...' is no GUID"),
+    ({"guid": "a\ud800"}, r"its guid is no text: 'a\ud800'"),
+    ({"file_name": "\udfff.bam"}, r"its file_name is no text: '\udfff.bam'"),
+    ({"guid": "a", "did": "b"}, "it names two files: guid is a, and did is b"),
+    ({"authz": 5}, "'5' is no resource"),
+]
+
+
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "for good"])
+@pytest.mark.parametrize("source", ["list", "frame", "json"])
+def test_what_cannot_be_understood_fails_its_row_alone(commons, project, tmp_path, source, dry_run):
+    bad = [one for one in BAD_ROWS if source != "json" or "is no text" not in one[1]]  # JSON has no such text
+    rows: list[Any] = [entry(), *({**entry(), **facts} for facts, _ in bad), entry()]
+    words = ["", *(why for _, why in bad), ""]
+    if source != "frame":
+        rows, words = [*rows, 7], [*words, "it is no GUID: 7"]
+    manifest: Any = pd.DataFrame(rows, dtype=object) if source == "frame" else rows
+    if source == "json":
+        manifest = tmp_path / "manifest.json"
+        manifest.write_text(json.dumps(rows))
+    report = registered(commons, manifest, project, dry_run=dry_run)
+    assert [outcome.status for outcome in report] == ["failed" if why else "registered" for why in words]
+    for outcome, why in zip(report, words, strict=True):
+        assert why in outcome.why
+    there = list(commons.indexd.records(authz=[authz_of(commons, project)]))
+    assert len(there) == (0 if dry_run else 2)
+
+
+def test_what_cannot_be_understood_is_written_down_and_repaired(commons, project, tmp_path):
+    bad = [{**entry(), "size": "many"}, {**entry(), "md5": "xyz"}, {**entry(), "did": "a", "guid": "b"}]
+    report = registered(commons, pd.DataFrame(bad), project)
+    path = tmp_path / "repair.tsv"
+    assert report.to_manifest(path) == 3
+    table = pd.read_csv(path, sep="\t", dtype=str)
+    assert table["size"].tolist() == ["many", "5", "5"]
+    assert table["md5"].tolist() == [bad[0]["md5"], "xyz", bad[2]["md5"]]
+    assert table[["guid", "did"]].iloc[2].tolist() == ["b", "a"]
+    table = table.assign(size=["5.0", "5", "5"], md5=[bad[0]["md5"], "c" * 32, bad[2]["md5"]], guid=None)
+    table.drop(columns="did").to_csv(path, sep="\t", index=False)
+    assert registered(commons, path, project).counts == {"registered": 3}
 
 
 @pytest.mark.parametrize(
@@ -144,6 +201,29 @@ def test_names_and_hashes_of_a_frame(commons, project, tmp_path):
     records = commons.read(NODE, project=project, progress=False)
     assert sorted(records["file_name"]) == ["1.bam", "2.bam", "mine.bam"]
     assert sorted(records["object_id"]) == sorted(report.to_frame()["guid"])
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"file_size": "many"}, "row 3: its size is 101 bytes, not 'many', which is no number of bytes"),
+        ({"file_size": 101.5}, "row 3: its size is 101 bytes, not 101.5, which is no number of bytes"),
+        ({"md5sum": "xyz"}, "row 3: its md5 is [0-9a-f]{32}, not xyz"),
+        ({"object_id": "..."}, r"row 3: the index has no file \.\.\."),
+        ({"object_id": ""}, "row 3: no GUID"),
+    ],
+)
+def test_a_row_that_cannot_be_understood_is_named_and_nothing_is_mapped(
+    commons, project, tmp_path, facts, words
+):
+    commons.files.upload(made(tmp_path, 2), project=project, progress=False)
+    left = commons.files.unmapped(project).sort_values("file_size").astype(object)
+    (name, value), second = *facts.items(), left.index[1]
+    left.loc[second, name] = value
+    with pytest.raises(errors.TransferError, match=words) as caught:
+        commons.files.map(left, node=NODE, project=project, properties=PROPERTIES, progress=False)
+    assert len(caught.value.facts["problems"]) == 1
+    assert len(commons.files.unmapped(project)) == 2
 
 
 def test_a_file_without_any_name_is_called_by_its_guid(commons, project):

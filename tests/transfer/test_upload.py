@@ -529,6 +529,31 @@ def test_a_guid_that_is_named(submitter, tmp_path):
     assert "the commons has no record" in outcome.why
 
 
+def test_a_row_with_a_guid_that_is_none_fails_alone(submitter, tmp_path):
+    paths = [str(made(tmp_path / "d", f"{at}.bin", 80 + at)) for at in range(4)]
+    guids = ["...", None, "../../user", "a\ud800"]
+    facts = {"path": paths, "guid": guids, "size": ["many"] * 4, "md5sum": ["xyz"] * 4}
+    report = send(submitter, pd.DataFrame(facts, dtype=object))
+    assert [one.status for one in report] == ["failed", "uploaded", "failed", "failed"]
+    first, _, third, fourth = report.to_frame()["why"]
+    assert (first, third) == tuple(
+        f"the commons has no record {one} to upload this file to" for one in guids[::2]
+    )
+    assert fourth == r"'a\ud800' is no GUID"
+    assert report.records()["file_size"].tolist() == [81]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take no such name")
+def test_a_name_that_is_no_text_fails_alone(submitter, tmp_path):
+    made(tmp_path / "d", "good.bin", 10)
+    (tmp_path / "d" / os.fsdecode(b"\xff.bin")).write_bytes(b"x")
+    report = send(submitter, tmp_path / "d")
+    assert [one.status for one in report] == ["uploaded", "failed"]
+    (failed,) = [one for one in report if one.status == "failed"]
+    assert failed.why == "its name is no text (it is not UTF-8): rename it"
+    assert failed.name.endswith(r"d/\udcff.bin")
+
+
 # --- ended and begun again --------------------------------------------------------------------------------
 
 
