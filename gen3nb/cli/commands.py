@@ -204,7 +204,7 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             ),
             Command(
                 "retry-upload",
-                "upload:retry_upload",
+                "retrying:retry_upload",
                 "Upload what a log lists as failed; what is there by now is not sent again.",
             ),
             Command(

@@ -27,6 +27,7 @@ __all__ = [
     "download",
     "download_multiple",
     "download_single",
+    "facts_of_transfer",
     "manifest_file",
     "show_failures",
     "show_transfer",
@@ -56,6 +57,9 @@ Shard = Annotated[
     str | None,
     typer.Option("--shard", metavar="N/OF", help="One part of the files, for one of several machines: 3/16."),
 ]
+#: How many files that were not begun are named.
+_NOT_STARTED = 5
+
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be downloaded.")]
 
 
@@ -225,20 +229,7 @@ def show_transfer(
         What a program is told besides.
     """
     if as_json:
-        show_json(
-            {
-                "ok": report.ok,
-                "where": report.where,
-                "dry_run": report.dry_run,
-                "counts": report.counts,
-                "bytes": report.bytes,
-                "seconds": round(report.seconds, 3),
-                "failed": _told(report.failed),
-                "notes": report.notes,
-                **({"files": _told(report.to_frame())} if every else {}),
-                **(more or {}),
-            }
-        )
+        show_json({**facts_of_transfer(report, every=every), **(more or {})})
         return
     show_failures(report, named)
     done = report.counts.get(report.verb, 0)
@@ -247,13 +238,34 @@ def show_transfer(
     show(f"{str(report)[:1].upper()}{str(report)[1:]}.")
 
 
+def facts_of_transfer(report: TransferReport, *, every: bool = False) -> dict[str, Any]:
+    """Give what became of files as a program is told it: of those that are not there, or of every one."""
+    return {
+        "ok": report.ok,
+        "where": report.where,
+        "dry_run": report.dry_run,
+        "counts": report.counts,
+        "bytes": report.bytes,
+        "seconds": round(report.seconds, 3),
+        "failed": _told(report.failed),
+        "notes": report.notes,
+        **({"files": _told(report.to_frame())} if every else {}),
+    }
+
+
 def show_failures(report: TransferReport, named: int | None = None) -> None:
-    """Show the files that are not where they should be, at most so many of them."""
-    failed = report.failed
-    if len(failed):
-        show_frame(failed[["guid", "name", "status", "why"]].head(named or len(failed)))
-    if named is not None and len(failed) > named:
-        show(f"… and {len(failed) - named:,} more")
+    """Show the files that are not where they should be, at most so many of them.
+
+    Those that were not begun all have one reason: a few of them will do.
+    """
+    rows = report.failed[["guid", "name", "status", "why"]]
+    waiting = rows["status"] == "not started"
+    shown = rows[~waiting | (waiting.cumsum() <= _NOT_STARTED)]
+    shown = shown if named is None else shown.head(named)
+    if len(shown):
+        show_frame(shown)
+    if len(shown) < len(rows):
+        show(f"… and {len(rows) - len(shown):,} more{' that were not started' if named is None else ''}")
 
 
 def _told(frame: pd.DataFrame) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ __all__ = [
     "Authz",
     "Collection",
     "Property",
-    "retry_upload",
+    "sent",
     "upload",
     "upload_multipart",
     "upload_multiple",
@@ -119,13 +120,15 @@ def upload(
     0 only if every file is there and right.
     """
     rows = [word for word in paths or () if word.lower().endswith(_ROWS)]
+    if node is None:
+        rows = [word for word in rows if _holds_records(Path(word).expanduser())]
     if node is None and (properties or collection):
         raise typer.BadParameter("it is of records, and no --node says of which", param_hint="--property")
     if node is not None and project is None:
         raise typer.BadParameter("name it: records of --node go to a project", param_hint="--project")
     if rows and node is None:
         failed(
-            f"{rows[0]} holds rows of records, which are submitted, not uploaded: gen3nb submit {rows[0]} "
+            f"{rows[0]} holds records, which are submitted, not uploaded: gen3nb submit {rows[0]} "
             f"--project PROGRAM-PROJECT. To upload it as a file: --upload-path {rows[0]}. To upload the "
             "files that its column path names: --node NODE"
         )
@@ -163,6 +166,28 @@ def upload(
     _upload(prepared, {}, target, as_json=as_json)
 
 
+def _holds_records(path: Path) -> bool:
+    """Say whether a table is one of records, or names files: else it is a file as any other."""
+    from gen3nb.transfer.sources import PATHS
+
+    if not path.is_file():
+        return False
+    try:
+        if path.suffix.lower() == ".parquet":
+            from pyarrow import parquet
+
+            columns = list(parquet.read_schema(path).names)
+        elif path.suffix.lower() == ".xlsx":
+            return True  # of a workbook the dictionary says which sheets are nodes
+        else:
+            with path.open("rb") as opened:
+                columns = re.split(r"[\t,;]", opened.readline(1 << 16).decode("utf-8-sig", "replace"))
+    except (OSError, ValueError):  # the upload itself says what is wrong with it
+        return False
+    names = {column.strip(' \r\n"*').lower() for column in columns}
+    return any(name in PATHS or name.endswith("submitter_id") for name in names)
+
+
 def upload_single(
     guid: Guid,
     file: Annotated[str, typer.Option("--file", metavar="FILE", help="What to upload.")],
@@ -173,6 +198,8 @@ def upload_single(
     as_json: AsJson = False,
 ) -> None:
     """Upload one file to the record of a GUID, checked by its hash."""
+    if not guid.strip():  # a script's variable that is not set makes no new file
+        raise typer.BadParameter("it is empty", param_hint="--guid")
     options = {"bucket": bucket or None}
     _upload(_single(file, guid), options, (profile, endpoint, cred), as_json=as_json)
 
@@ -233,31 +260,6 @@ def upload_multipart(
     _upload(_single(file_path, guid), options, (profile, endpoint, cred), as_json=as_json)
 
 
-def retry_upload(
-    failed_log_path: Annotated[
-        Path,
-        typer.Option(
-            "--failed-log-path", metavar="FILE", help="A log of failures in ~/.gen3/logs, of any client."
-        ),
-    ],
-    profile: Profile = None,
-    endpoint: Endpoint = None,
-    cred: Credentials = None,
-    as_json: AsJson = False,
-) -> None:
-    """Upload what a log lists as failed; what is there by now is not sent again."""
-    from gen3nb.transfer.retrying import groups_of_failures
-
-    with connected(profile, endpoint, cred) as commons:
-        groups = groups_of_failures(failed_log_path, commons)
-        if not groups:
-            show("There is nothing to try again: the log is empty.")
-            return
-        reports = [_send(commons, frame, options, as_json=as_json) for frame, options in groups]
-    if not all(report.ok for report in reports):
-        raise typer.Exit(1)
-
-
 def _single(file: str, guid: str) -> Any:
     """Give one file as a frame: with the GUID that it belongs to."""
     import pandas as pd
@@ -277,7 +279,7 @@ def _upload(
     with connected(*target) as commons, validated(more):
         if callable(files):
             files, options = files(commons)
-        report = _send(commons, files, options, as_json=as_json)
+        report = sent(commons, files, options, as_json=as_json)
     if not report.ok:
         raise typer.Exit(1)
 
@@ -296,8 +298,10 @@ def validated(more: str) -> Iterator[None]:
         raise
 
 
-def _send(commons: Commons, files: Any, options: dict[str, Any], *, as_json: bool) -> UploadReport:
-    """Upload, with the logs of the Go clients, and show what became of it."""
+def sent(
+    commons: Commons, files: Any, options: dict[str, Any], *, as_json: bool, quiet: bool = False
+) -> UploadReport:
+    """Upload, with the logs of the Go clients, and show what became of it, unless that comes later."""
     from gen3nb.transfer.upload_log import FileLog
 
     retries = options.pop("retries", 0)
@@ -306,12 +310,13 @@ def _send(commons: Commons, files: Any, options: dict[str, Any], *, as_json: boo
         report = commons.files.upload(files, log=log, progress=progress(), **options)
     except TransferError as error:
         held = error.facts.get("report")
-        if held is not None:
+        if held is not None and not quiet:
             _show(held, log, as_json=as_json)
         raise
     for text in report.notes:
         note(text)
-    _show(report, log, as_json=as_json)
+    if not quiet:
+        _show(report, log, as_json=as_json)
     return report
 
 

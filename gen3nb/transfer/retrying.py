@@ -10,6 +10,7 @@ import pandas as pd
 
 from gen3nb.errors import TransferError
 from gen3nb.transfer.manifest import Source, read_manifest
+from gen3nb.transfer.sources import SIDECAR
 from gen3nb.transfer.upload_journal import UploadJournal
 from gen3nb.transfer.upload_log import Failure, read_failures
 
@@ -76,10 +77,12 @@ def groups_of_failures(
     there = connection.indexd.bulk(guids) if guids else {}
     groups: dict[tuple[Any, ...], list[Failure]] = {}
     for one in failures:
-        groups.setdefault((one.authz, one.bucket, one.multipart), []).append(one)
+        # what stands beside it by now, which may be put right since then; else what the log says
+        sidecar = one.sidecar and os.path.exists(os.path.splitext(one.path)[0] + SIDECAR)
+        groups.setdefault((one.authz, one.bucket, one.multipart, sidecar), []).append(one)
     found = []
     with UploadJournal(connection.endpoint, connection.auth.username or "") as journal:
-        for (authz, bucket, multipart), held in groups.items():
+        for (authz, bucket, multipart, sidecar), held in groups.items():
             rows = [
                 {
                     "path": one.path,
@@ -99,7 +102,7 @@ def groups_of_failures(
                 for one in held
                 if any(one.metadata.values())
             }
-            options |= {"metadata": told} if told else {}
+            options |= {"metadata": True} if sidecar else {"metadata": told} if told else {}
             options["retries"] = max(one.retries for one in held) + 1
             found.append((pd.DataFrame(rows), options))
     return found

@@ -218,7 +218,8 @@ def upload(
         )
         run.confirmer = Confirmer(connection.indexd, connection.fence, carrier.storage, wait, run.stop)
         if log is not None:
-            log.begin(found.files, resources, bucket=wishes.bucket, multipart=bool(multipart))
+            told: dict[str, Any] = {"multipart": bool(multipart), "metadata": run.metadata}
+            log.begin(found.files, resources, bucket=wishes.bucket, **told)
         try:
             with noted(run.interrupt):
                 run.work(pool, 2 * parallel)

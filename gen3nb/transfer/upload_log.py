@@ -13,12 +13,13 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from gen3nb.client.private_files import locked, write
 from gen3nb.errors import TransferError
+from gen3nb.transfer.annotating import FileMetadata, Given, facts_of
 from gen3nb.transfer.sources import LocalFile
 from gen3nb.transfer.spool import Outcome
 
@@ -49,6 +50,8 @@ class Failure:
     multipart : bool
     retries : int
         How often it was tried again.
+    sidecar : bool
+        What is said of it stands in the file beside it, ``a_metadata.json`` for ``a.bam``.
     """
 
     path: str
@@ -59,6 +62,12 @@ class Failure:
     bucket: str = ""
     multipart: bool = False
     retries: int = 0
+    sidecar: bool = False
+
+    def with_facts(self, facts: FileMetadata) -> Failure:
+        """Give it with what is said of the file: its own authz goes before that of the call."""
+        told = {"aliases": list(facts.aliases), "metadata": dict(facts.metadata)}
+        return replace(self, authz=facts.authz or self.authz, metadata=told)
 
     def entry(self, path: str, name: str) -> dict[str, Any]:
         """Give it as a client writes it, with its names for path and name."""
@@ -75,6 +84,8 @@ class Failure:
             "RetryCount": self.retries,
             "Multipart": self.multipart,
             "Bucket": self.bucket,
+            # the Go clients pass over names that they do not know
+            **({"MetadataFile": True} if self.sidecar else {}),
         }
 
 
@@ -104,7 +115,13 @@ class FileLog:
         self._written = 0.0
 
     def begin(
-        self, files: Sequence[LocalFile], authz: Sequence[str], *, bucket: str, multipart: bool
+        self,
+        files: Sequence[LocalFile],
+        authz: Sequence[str],
+        *,
+        bucket: str,
+        multipart: bool,
+        metadata: Given = False,
     ) -> None:
         """List all files as failed, before any is sent.
 
@@ -115,11 +132,21 @@ class FileLog:
         """
         self._left = {
             one.path: Failure(
-                one.path, one.name, one.guid, tuple(authz), {}, bucket, multipart, self._retries
+                one.path,
+                one.name,
+                one.guid,
+                tuple(authz),
+                bucket=bucket,
+                multipart=multipart,
+                retries=self._retries,
+                sidecar=metadata is True,
             )
             for one in files
             if one.path
         }
+        if isinstance(metadata, Mapping):
+            for one in files:
+                self._tell(one, metadata)
         problem = ""
         try:
             self._write()
@@ -136,21 +163,21 @@ class FileLog:
         if outcome.status in ("uploaded", "already there"):
             self._left.pop(file.path, None)
             self._fresh[file.path] = outcome.guid
-        elif file.path in self._left and outcome.guid:
+        elif file.path in self._left:
             known = self._left[file.path]
-            self._left[file.path] = Failure(
-                known.path,
-                known.name,
-                outcome.guid,
-                known.authz,
-                known.metadata,
-                known.bucket,
-                known.multipart,
-                known.retries,
-            )
+            self._left[file.path] = replace(known, guid=outcome.guid or known.guid)
+            if known.sidecar and outcome.status == "failed":
+                self._tell(file, True)
         if time.monotonic() - self._written > EVERY:
             with suppress(OSError):
                 self._write()
+
+    def _tell(self, file: LocalFile, metadata: Given) -> None:
+        """Note what is said of a file, so that it is not lost when the file is tried again."""
+        with suppress(TransferError):  # of facts that are not right the upload itself tells
+            facts = facts_of(file, metadata)
+            if facts is not None and file.path in self._left:
+                self._left[file.path] = self._left[file.path].with_facts(facts)
 
     def end(self) -> None:
         """Write the last of it; without failures their list goes."""
@@ -230,4 +257,5 @@ def _failure(entry: Mapping[str, Any], number: int, path: Any) -> Failure:
         bucket=str(entry.get("Bucket") or ""),
         multipart=bool(entry.get("Multipart")),
         retries=int(entry.get("RetryCount") or 0),
+        sidecar=entry.get("MetadataFile") is True,
     )

@@ -38,9 +38,15 @@ class UploadLog(Protocol):
     """Is told what is begun and what became of it."""
 
     def begin(
-        self, files: Sequence[LocalFile], authz: Sequence[str], *, bucket: str, multipart: bool
+        self,
+        files: Sequence[LocalFile],
+        authz: Sequence[str],
+        *,
+        bucket: str,
+        multipart: bool,
+        metadata: Given = False,
     ) -> None:
-        """Take in which files are about to be sent."""
+        """Take in which files are about to be sent, and where what else is to be stored of them is said."""
 
     def settle(self, file: LocalFile, outcome: Outcome) -> None:
         """Take in what became of one."""
@@ -125,7 +131,7 @@ class Run:
                 noted = time.monotonic()
         self._annotate()
         if self._without:
-            words = f"{counted(self._without, 'file')} have no metadata file beside them"
+            words = f"{counted(self._without, 'file')} without a metadata file beside it"
             self.notes.append(f"{words}: NAME{SIDECAR} for NAME.bam")
         for job in chain(self._again, self._claimed, new):  # whatever was not begun
             self._settle(job, "not started", self._why_stopped)

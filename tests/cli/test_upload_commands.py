@@ -266,6 +266,90 @@ def test_metadata_that_cannot_be_stored_fails(run, commons, tmp_path):
     assert "its metadata was not stored" in done.stderr
 
 
+def test_what_is_said_of_a_file_goes_along_when_it_is_tried_again(run, home, commons, tmp_path):
+    made(tmp_path, "a.bam")
+    beta = "/programs/DEMO/projects/beta"
+    told = {"authz": [beta], "aliases": ["again-a"], "metadata": {"colour": "blue"}}
+    (tmp_path / "a_metadata.json").write_text(json.dumps(told))
+    commons.sandbox.faults.add("404", path="/mds-admin/*")
+    with commons.sandbox.as_user("admin") as admin:  # who may write to both projects
+        key = commons.sandbox.credentials("admin")
+        before = admin.indexd.stats()["fileCount"]
+    words = [f"--cred={key}", f"--apiendpoint={commons.endpoint}"]
+    done = _with(words, "upload", "--upload-path=a.bam", "--metadata", f"--authz={AUTHZ}")
+    assert done == 1
+    (path,) = (home / ".gen3" / "logs").glob("gen3nb_failed_log_*.json")
+    (entry,) = log(home, path.name)
+    assert entry["FileMetadata"] == told
+    commons.sandbox.faults.clear()
+    assert _with(words, "retry-upload", f"--failed-log-path={path}") == 0
+    assert commons.indexd.stats()["fileCount"] == before + 1
+    record = commons.indexd.get(entry["GUID"])
+    assert record["authz"] == [beta]
+    assert commons.metadata.get(entry["GUID"]) == told["metadata"]
+    assert commons.indexd.aliases(entry["GUID"]) == told["aliases"]
+
+
+def test_a_metadata_file_that_is_repaired_is_read_when_it_is_tried_again(run, home, commons, tmp_path):
+    made(tmp_path, "a.bam")
+    (tmp_path / "a_metadata.json").write_text("{")
+    assert run("upload", "--upload-path=a.bam", "--metadata", f"--authz={AUTHZ}").returncode == 1
+    (path,) = (home / ".gen3" / "logs").glob("p_failed_log_*.json")
+    (tmp_path / "a_metadata.json").write_text('{"metadata": {"colour": "green"}}')
+    done = run("retry-upload", f"--failed-log-path={path}")
+    assert done.returncode == 0, done.stderr
+    guid = done.stderr.split("to GUID ")[1].split()[0].rstrip(".")
+    assert commons.metadata.get(guid) == {"colour": "green"}
+
+
+def test_what_goes_to_several_places_is_tried_again_whole(run, commons, tmp_path):
+    paths = [made(tmp_path, f"{name}.bin") for name in "ab"]
+    nowhere = "/programs/NONE/projects/none"  # nobody but the admin may write there
+    entries = [
+        {"FilePath": str(path), "Filename": path.name, "FileMetadata": {"authz": [authz]}, "Bucket": bucket}
+        for path, authz, bucket in zip(paths, (nowhere, AUTHZ), ("no-such-bucket", ""), strict=True)
+    ]
+    (tmp_path / "left.json").write_text(json.dumps(entries))
+    done = run("retry-upload", "--failed-log-path=left.json", "--json")
+    assert done.returncode == 4, done.stderr
+    assert "no-such-bucket" in done.stderr
+    told = json.loads(done.stdout)
+    assert [one["status"] for one in told["files"] if one["name"] == str(paths[1])] == ["uploaded"]
+
+
+def test_a_table_is_a_file_unless_it_holds_records(run, commons, tmp_path):
+    (tmp_path / "counts.csv").write_text(f"gene,count\nA,{os.getpid()}\n")
+    (tmp_path / "cases.csv").write_text("type,submitter_id\ncase,c1\n")
+    made(tmp_path, "x.bin")
+    done = run("upload", "counts.csv", "x.bin", f"--authz={AUTHZ}")
+    assert (done.returncode, "2 uploaded" in done.stdout) == (0, True), done.stderr
+    assert "1 already there" in run("upload", "count*.csv", f"--authz={AUTHZ}").stdout
+    refused = run("upload", "x.bin", "cases.csv", f"--authz={AUTHZ}")
+    assert refused.returncode == 2
+    assert "cases.csv holds records, which are submitted, not uploaded" in refused.stderr
+
+
+def test_files_that_were_not_begun_are_counted_and_not_all_named(run, commons, tmp_path):
+    for number in range(60):
+        made(tmp_path / "d", f"{number}.bin")
+    commons.sandbox.faults.add("storage-latency", seconds=0.3, method="PUT")
+    words = ["upload", "--upload-path=d", f"--authz={AUTHZ}", "--numparallel=1", "--profile=p"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gen3nb.cli", *words], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    time.sleep(6)
+    process.send_signal(signal.SIGINT)
+    shown, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert sum("not started  interrupted" in line for line in shown.splitlines()) == 5
+    assert "more that were not started" in shown
+
+
+def _with(target: list[str], *words: str) -> int:
+    """Run a command as whoever has a key file."""
+    return main([*words, *target])
+
+
 def test_killed_then_tried_again(home, run, commons, tmp_path):
     before = commons.indexd.stats()["fileCount"]
     for number in range(20):
@@ -309,9 +393,10 @@ def test_delete(run, commons, tmp_path):
     ("words", "says", "code"),
     [
         (["upload"], "--upload-path", 2),
-        (["upload", "case.tsv"], "gen3nb submit case.tsv", 2),
+        (["upload", "case.tsv"], "there is no file case.tsv", 1),
         (["upload", "--upload-path=nowhere"], "there is no file nowhere", 1),
         (["upload-single", "--file=x"], "--guid", 2),
+        (["upload-single", "--file=x", "--guid="], "it is empty", 2),
         (["upload-multiple", "--manifest=none.json", "--upload-path=."], "there is no such file", 1),
         (["retry-upload", "--failed-log-path=none.json"], "cannot be read", 1),
         (["delete"], "--guid", 2),
