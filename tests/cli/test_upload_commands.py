@@ -332,12 +332,15 @@ def test_a_table_is_a_file_unless_it_holds_records(run, commons, tmp_path):
 def test_files_that_were_not_begun_are_counted_and_not_all_named(run, commons, tmp_path):
     for number in range(60):
         made(tmp_path / "d", f"{number}.bin")
-    commons.sandbox.faults.add("storage-latency", seconds=0.3, method="PUT")
+    commons.sandbox.faults.add("storage-latency", seconds=1, method="PUT")
+    before = commons.indexd.stats()["fileCount"]
     words = ["upload", "--upload-path=d", f"--authz={AUTHZ}", "--numparallel=1", "--profile=p"]
     process = subprocess.Popen(
         [sys.executable, "-m", "gen3nb.cli", *words], cwd=tmp_path, stdout=subprocess.PIPE, text=True
     )
-    time.sleep(6)
+    deadline = time.monotonic() + 60
+    while commons.indexd.stats()["fileCount"] == before and time.monotonic() < deadline:
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     shown, _ = process.communicate(timeout=60)
     assert process.returncode == 130
