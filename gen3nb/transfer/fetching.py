@@ -12,7 +12,6 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from gen3nb.client.redaction import redact
 from gen3nb.client.storage import Body, Storage
 from gen3nb.errors import Gen3Error, IntegrityError, RateLimited, Unavailable
 from gen3nb.transfer.hashing import hash_file, hasher
+from gen3nb.transfer.turns import Beside
 
 __all__ = ["Job", "Result", "check", "fetch", "fetch_range", "fetch_together", "finish", "refused_by_disk"]
 
@@ -39,6 +39,7 @@ DONE, EXPIRED, FAILED, STOPPED, FULL, WHOLE, CHANGED, DIFFERS = (
     "changed",  # the object is another one now than when its first bytes came
     "differs",  # the file is not the one that the index describes
 )
+REPLACED = "the object was replaced while it was downloaded"
 
 
 @dataclass(slots=True)  # not frozen: there is one for every file, and those are made five times as slowly
@@ -91,6 +92,8 @@ class Result:
     bytes : int
         That were moved.
     seconds : float
+    waited : float
+        Seconds of these until bytes came.
     size, mtime_ns : int
         Of the file that is whole.
     etag : str
@@ -101,6 +104,7 @@ class Result:
     why: str = ""
     bytes: int = 0
     seconds: float = 0.0
+    waited: float = 0.0
     size: int = 0
     mtime_ns: int = 0
     etag: str = ""
@@ -112,8 +116,6 @@ _ANEW = _KEPT | os.O_CREAT | os.O_TRUNC
 
 #: Called with how many bytes came.
 Told = Callable[[int], None]
-#: Called with the offsets in a file between which bytes are written now.
-Grown = Callable[[int, int], None]
 
 
 def fetch(
@@ -185,8 +187,7 @@ def fetch_range(
     storage: Storage,
     stop: threading.Event | None = None,
     told: Told | None = None,
-    writing: AbstractContextManager[Any] | None = None,
-    grown: Grown | None = None,
+    beside: Beside | None = None,
 ) -> Result:
     """Fetch a range of a file into its place in the part file, which exists.
 
@@ -197,10 +198,8 @@ def fetch_range(
     ----------
     job, storage, stop, told
         As for :func:`fetch`.
-    writing : context manager, optional
-        A lock of the file: of several threads that write into one file, systems let one write, and the others
-        spin meanwhile.
-    grown : callable, optional
+    beside : Beside, optional
+        What it shares with other ranges of the file.
 
     Returns
     -------
@@ -209,21 +208,25 @@ def fetch_range(
     started = time.monotonic()
     at = job.first
     etag = job.etag
-    alone = writing or nullcontext()
+    waited = 0.0
+    shared = beside or Beside()
 
     def once() -> Result:
-        nonlocal at, etag
+        nonlocal at, etag, waited
+        asked = time.monotonic()
         with storage.get(job.url, first=at, last=job.last) as body:
             if job.size is not None and body.size is not None and body.size != job.size:
                 return Result(CHANGED if etag else FAILED, _lies(job.size, body.size))
             if etag and body.etag != etag:
-                return Result(CHANGED, "the object was replaced while it was downloaded")
+                return Result(CHANGED, REPLACED)
             etag = body.etag
             if body.first != at:
                 if job.first:
                     return Result(WHOLE, "the storage knows no ranges")
                 at = body.first
-            done = _copied(body)
+            with shared.turns.turn():
+                waited += time.monotonic() - asked
+                done = _copied(body)
         if done is not None:
             return done
         if at <= job.last and at != job.size:
@@ -238,10 +241,10 @@ def fetch_range(
             for block in body.blocks(BLOCK):
                 if stop is not None and stop.is_set():
                     return Result(STOPPED)
-                with alone:
+                with shared.writing:
                     at += _written(file, block)
-                if grown is not None:
-                    grown(at - len(block), at)
+                if shared.grown is not None:
+                    shared.grown(at - len(block), at)
                 if told is not None:
                     told(len(block))
         finally:
@@ -249,7 +252,8 @@ def fetch_range(
         return None
 
     result = _tried(once, stop)
-    result.bytes, result.etag, result.seconds = at - job.first, etag, time.monotonic() - started
+    result.bytes, result.etag = at - job.first, etag
+    result.seconds, result.waited = time.monotonic() - started, waited
     return result
 
 

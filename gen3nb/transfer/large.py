@@ -13,6 +13,7 @@ from gen3nb.transfer.fetching import Job, Result
 from gen3nb.transfer.hashing import BLOCK, hasher
 from gen3nb.transfer.journal import Journal, Part
 from gen3nb.transfer.plan import Planned
+from gen3nb.transfer.turns import PATIENCE, Beside
 
 __all__ = ["RANGE", "Follower", "LargeFile"]
 
@@ -23,6 +24,8 @@ SIDE_BY_SIDE = 8
 #: Bytes a second that are enough for one file: its hash cannot be taken faster. Where one connection gives as
 #: much as that, more of them only cost processor time.
 ENOUGH = 1 << 30
+#: Ranges that are asked for before their turn, until it is known how long an answer takes.
+AHEAD = 1
 
 
 class LargeFile:
@@ -45,16 +48,19 @@ class LargeFile:
         Ranges that are on their way.
     moved : int
         Bytes that came, this time.
-    writing : Lock
-        For threads that write into the part file.
+    one_piece : bool
+        The store gave the whole where a range was asked for.
+    beside : Beside
+        For the threads that fetch its ranges.
     """
 
     def __init__(self, file: Planned, job: Job, journal: Journal) -> None:
         assert file.size is not None  # noqa: S101 - others come in one piece
         self.file, self.job, self.journal, self.size = file, job, journal, file.size
         self.running = self.moved = self.restarts = 0
-        self.writing = threading.Lock()
-        self._allowed = 1  # ranges at a time, once the speed of the first is known
+        self.one_piece = False
+        self.beside = Beside()
+        self._allowed = 1 + AHEAD  # ranges at a time, until the speed of the first is known
         self._measured = False
         self._there = self._known()
         self.resumed = sum(self._length(at) for at in self._there)
@@ -99,8 +105,9 @@ class LargeFile:
         return len(self._there) * RANGE >= self.size
 
     def next(self) -> Job | None:
-        """Give the next range to fetch; the first one alone: it tells the ETag, and how fast it goes."""
-        if not self._left or self.running >= (self._allowed if self.job.etag else 1):
+        """Give the next range to fetch; at first few: they tell the ETag, and how fast it goes."""
+        alone = self._measured and not self.job.etag  # nobody could say whether two are of one object
+        if not self._left or self.one_piece or self.running >= (1 if alone else self._allowed):
             return None
         at = self._left.popleft()
         self.running += 1
@@ -116,14 +123,22 @@ class LargeFile:
                 Part(self.file.guid, self.file.name, self.size, self.job.etag, tuple(self.merged()))
             )
 
+    def is_other(self, result: Result) -> bool:
+        """Say whether a range is of another object than those before; two may be asked for at once."""
+        return bool(self.job.etag) and result.etag != self.job.etag
+
     def _learn(self, result: Result) -> None:
         """Learn from the first range which object it is, and how many ranges are worth their cost."""
         if not self.job.etag:
             self.job = replace(self.job, etag=result.etag)
         if not self._measured:
             self._measured = True
-            speed = max(result.bytes, 1) / max(result.seconds, 0.001)
-            self._allowed = min(SIDE_BY_SIDE, math.ceil(ENOUGH / speed))
+            seconds = max(result.seconds - result.waited, 0.001)
+            room = min(SIDE_BY_SIDE, math.ceil(ENOUGH * seconds / max(result.bytes, 1)))
+            self.beside.turns.widen(room)
+            # as many as come while one is waited for
+            ahead = math.ceil(result.waited / seconds) if seconds < PATIENCE else 0
+            self._allowed = min(room + min(ahead, room), 2 * SIDE_BY_SIDE)
 
     def came_whole(self) -> None:
         """Note that all of it is there."""
@@ -134,7 +149,8 @@ class LargeFile:
         """Put back what is left of a range; without an ETag all of it, since the object may be another."""
         if not self.job.etag:
             self.job = replace(self.job, etag=result.etag)
-        self._left.appendleft(job.first + (result.bytes if self.job.etag else 0))
+        same = bool(result.etag) and result.etag == self.job.etag
+        self._left.appendleft(job.first + (result.bytes if same else 0))
 
     def restart(self) -> None:
         """Begin anew, with nothing."""

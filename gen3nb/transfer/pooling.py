@@ -121,7 +121,7 @@ class Pooled:
         """Give what the threads share that fetch ranges of one file."""
         if coming.large is None or not self.near:
             return ()
-        return coming.large.writing, coming.follower.grown if coming.follower is not None else None
+        return (coming.large.beside,)
 
     def submit_together(self, several: list[Coming], settle: Settle) -> None:
         """Hand several small files to the pool as one job: handing out costs as much as a small file."""

@@ -37,6 +37,7 @@ class Ranges(Pooled):
         """Take the hash while ranges come; what is elsewhere reads the file once it is there."""
         if self.near and coming.large is not None and coming.file.kind:
             coming.follower = Follower(coming.job.part, coming.file.kind, coming.large.size)
+            coming.large.beside.grown = coming.follower.grown
             for first, end in coming.large.merged():
                 coming.follower.grown(first, end)
 
@@ -48,12 +49,14 @@ class Ranges(Pooled):
         large.moved += result.bytes
         if result.state == fetching.DONE:
             coming.renewals = 0
-            if not coming.ending:
+            if large.is_other(result):
+                self._stop_ranges(coming, fetching.REPLACED, self._anew)
+            elif not coming.ending:
                 large.came(job, result)
         elif result.state == fetching.WHOLE and result.bytes >= large.size:
             large.came_whole()
         elif result.state == fetching.WHOLE:
-            self._stop_ranges(coming, result.why, self._in_one_piece)
+            large.one_piece = True  # a range that came first may be all of it
         elif result.state == fetching.CHANGED:
             self._stop_ranges(coming, result.why, self._anew)
         elif result.state == fetching.STOPPED or (result.state == fetching.EXPIRED and self.renewed(coming)):
@@ -67,6 +70,8 @@ class Ranges(Pooled):
             coming.then(coming)
         elif large.whole:
             self.complete(coming)
+        elif large.one_piece:
+            self._in_one_piece(coming)
 
     def _stop_ranges(self, coming: Coming, why: str, then: Callable[[Coming], None]) -> None:
         """Fetch no more of a large file; do something else once all that is on its way is in."""

@@ -367,7 +367,7 @@ def test_what_is_written_over_after_its_hash_was_taken_is_read_again(commons, tm
         return real(file, block)
 
     monkeypatch.setattr(fetching, "_written", spoiled)
-    report = fetched(commons, guid, tmp_path)
+    report = fetched(commons, guid, tmp_path, parallel=1)
     assert report.ok
     assert len(starts) == 3
     assert (tmp_path / "big.bin").read_bytes() == content
@@ -400,7 +400,7 @@ def test_ranges_go_side_by_side_where_one_connection_is_slow(commons, tmp_path, 
     monkeypatch.setattr(large, "ENOUGH", 1)
     most.clear()
     assert fetched(commons, guid, tmp_path / "fast", parallel=8).ok
-    assert max(most) == 1
+    assert max(most) == 2  # one that comes, and the next, which is asked for before its turn
 
 
 def test_parts_of_another_object_are_not_used(commons, tmp_path):
