@@ -31,6 +31,7 @@ logger = logging.getLogger("gen3nb")
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two looks
 #: While others are being sent there is no hurry: so many files, or seconds, between two looks.
 LOOKED_AT_EACH, LOOKED_AT_AFTER = 200, 1.0
+NOT_LOOKED_AT = "the commons has not looked at it yet"
 
 
 @dataclass(slots=True)
@@ -171,7 +172,7 @@ class Confirmer:
             if record["urls"]:
                 return self._there(one, kind) if one.doubtful else Verdict(one.guid, "right", kind)
         if last:
-            return Verdict(one.guid, "blank", why="the commons has not looked at it yet")
+            return Verdict(one.guid, "blank", why=NOT_LOOKED_AT)
         if time.monotonic() - one.sent < self.wait:
             return None
         if blank and self._last > one.sent and not one.resent:
@@ -188,11 +189,12 @@ class Confirmer:
             place = self._place(one)
             urls = [place] if place else []
             if blank:
-                self.indexd.fill_blank(one.guid, size=one.size, hashes=one.hashes, urls=urls)
+                authz = () if record["authz"] else one.authz
+                self.indexd.fill_blank(one.guid, size=one.size, hashes=one.hashes, urls=urls, authz=authz)
             elif urls:
                 self.indexd.update(one.guid, {"urls": urls}, record["rev"])
-        except Conflict:  # it has, at this moment
-            return Verdict(one.guid, "right", kind)
+        except Conflict:  # somebody has written it at this moment: the commons, as a rule
+            return self._written(one)
         except AuthError as error:
             where = ", ".join(record["authz"])
             needs = f"'update' on {where}" if where else "the right to change the index"
@@ -205,14 +207,32 @@ class Confirmer:
             return Verdict(one.guid, "blank", kind, why)
         return self._there(one, kind)
 
+    def _written(self, one: Waiting) -> Verdict:
+        """Judge a record by what somebody else has just written into it."""
+        try:
+            record = patiently(lambda: self.indexd.bulk([one.guid]), self.stop).get(one.guid)
+        except Gen3Error as error:
+            return Verdict(one.guid, "blank", why=f"it was sent; the index could not be asked: {error}")
+        verdict = self._verdict(one, record, last=True)
+        return verdict or Verdict(one.guid, "blank", why=NOT_LOOKED_AT)
+
     def _closed(self, one: Waiting, record: Mapping[str, Any], kind: str) -> Verdict:
         """Write the authz into a record that has none: some commons do not take it with an upload."""
         try:
             self.indexd.update(one.guid, {"authz": list(one.authz)}, record["rev"])
         except Gen3Error as error:
+            if isinstance(error, Conflict) and self._has_authz(one):  # somebody has, at this moment
+                return Verdict(one.guid, "right", kind)
             why = f"it is there, but its record has no authz, and it could not be written there: {error}"
             return Verdict(one.guid, "closed", kind, why)
         return Verdict(one.guid, "right", kind)
+
+    def _has_authz(self, one: Waiting) -> bool:
+        try:
+            record = self.indexd.bulk([one.guid]).get(one.guid)
+        except Gen3Error:
+            return False
+        return record is not None and set(one.authz) <= set(record["authz"])
 
     def _there(self, one: Waiting, kind: str) -> Verdict:
         """See that the store has so many bytes."""

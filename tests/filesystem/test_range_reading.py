@@ -59,6 +59,24 @@ def test_what_goes_wrong_for_now_is_tried_again(reader, practice, kind):
     assert reader.signing.count == 1
 
 
+@pytest.mark.parametrize("kind", ["storage-503", "storage-429"])
+def test_a_store_that_says_when_to_come_again_is_believed(reader, practice, monkeypatch, kind):
+    slept: list[float] = []
+    monkeypatch.setattr(reading, "sleep", slept.append)
+    practice.sandbox.faults.add(kind, times=2, retry_after=7)
+    assert reader.read(100, 200) == CONTENT[100:200]
+    assert slept == [7.0, 7.0]
+    unsized = RangeReader(reader.signing, reader._storage, "the file")
+    practice.sandbox.faults.clear()
+    practice.sandbox.faults.add(kind, times=1, retry_after=9)
+    assert unsized.size == len(CONTENT)
+    assert slept[2:] == [9.0]
+    practice.sandbox.faults.clear()
+    practice.sandbox.faults.add("storage-500", times=2)  # says nothing: longer each time
+    assert reader.read(100, 200) == CONTENT[100:200]
+    assert slept[3] < slept[4] < 1
+
+
 def test_what_goes_on_going_wrong_is_an_error(reader, practice):
     practice.sandbox.faults.add("storage-503", retry_after=0)
     with pytest.raises(errors.Unavailable):
