@@ -15,6 +15,7 @@ from typing import Any
 
 from gen3nb.client.storage import Storage
 from gen3nb.errors import Gen3Error, TransferError
+from gen3nb.transfer.executors import lost, takes_no_more
 from gen3nb.transfer.outgoing import Snapshot, Stopped, Sums, Window, hash_parts, read_blocks
 
 __all__ = ["Carried", "Carrier", "Load", "Read", "carry", "read_over"]
@@ -259,7 +260,7 @@ class Carrier:
         try:
             return self.executor.submit(function, *given)
         except Exception as error:  # it is broken or closed, each kind in its own words
-            why = f"the executor takes no more work ({str(error) or type(error).__name__})"
+            why = takes_no_more(error)
         raise TransferError(why, executor=True)
 
     def _result(self, future: Future[Any]) -> Any:
@@ -272,8 +273,7 @@ class Carrier:
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
-            lost, broken = type(error).__name__, isinstance(error, BrokenExecutor)
-        if broken:
-            raise TransferError(f"the executor takes no more work ({lost})", executor=True)
+            broken = isinstance(error, BrokenExecutor)
+            why = takes_no_more(error) if broken else lost(error)
         # a worker that died, a job that was cancelled: the pool's own trouble
-        raise TransferError(f"the worker that had it was lost ({lost}); the same call again goes on")
+        raise TransferError(why, **({"executor": True} if broken else {}))

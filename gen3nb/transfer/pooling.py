@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -15,6 +15,7 @@ from gen3nb.client.fence_files import Presigned
 from gen3nb.client.storage import Storage
 from gen3nb.errors import Gen3Error, TransferError
 from gen3nb.transfer import fetching
+from gen3nb.transfer.executors import lost, takes_no_more
 from gen3nb.transfer.fetching import Job, Result
 from gen3nb.transfer.journal import Done, Journal
 from gen3nb.transfer.large import Follower, LargeFile
@@ -159,7 +160,7 @@ class Pooled:
         try:
             return self.pool.submit(function, *given)
         except Exception as error:  # it is broken or closed, or no process and no connection can be had
-            self.fatal = self.fatal or TransferError(f"the executor takes no more work ({error})")
+            self.fatal = self.fatal or TransferError(takes_no_more(error))
             return settled(Result(fetching.STOPPED))
 
     def add_result(self, coming: Coming, job: Job, settle: Settle, future: Future[Result]) -> None:
@@ -190,13 +191,15 @@ class Pooled:
             settle(coming, job, result)
         self._note()
 
-    @staticmethod
-    def result_of(future: Future[Any]) -> Any:
+    def result_of(self, future: Future[Any]) -> Any:
         """Give what a job gave; a worker that was lost is a failure of its files."""
         try:
             return future.result()
+        except BrokenExecutor as error:
+            self.fatal = self.fatal or TransferError(takes_no_more(error))
+            return Result(fetching.FAILED, lost(error))
         except Exception as error:  # the pool's own trouble: a worker that died, a job that was cancelled
-            return Result(fetching.FAILED, f"the worker that had it was lost ({type(error).__name__})")
+            return Result(fetching.FAILED, lost(error))
 
     def renewed(self, coming: Coming) -> bool:
         """Ask for another URL; say whether there is one."""

@@ -9,6 +9,8 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -132,17 +134,53 @@ def test_a_worker_that_is_lost_fails_its_files_and_the_same_call_goes_on(commons
             def submit(self, *given: Any, **more: Any) -> Future[Any]:
                 future = executor.submit(*given, **more)
                 time.sleep(0.1)
-                os.kill(worker, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
                 return future
 
-        with pytest.raises(TransferError, match="the executor takes no more work") as caught:
+        words = "takes no more work, since a worker of it died .*the same call with a new executor goes on"
+        with pytest.raises(TransferError, match=words) as caught:
             fetched(commons, guids, tmp_path, executor=Deadly(), parallel=2)
     report = caught.value.report
     assert len(report) == 6
-    assert "the worker that had it was lost" in report.failed["why"].tolist()[0]
+    lost = "it was lost with its worker (BrokenProcessPool); the same call again goes on with it"
+    assert report.failed["why"].tolist()[0] == lost
     commons.sandbox.faults.clear()
     assert fetched(commons, guids, tmp_path).ok
     assert len(files_in(tmp_path)) - len(files_in(tmp_path / "state")) == 6
+
+
+def test_the_last_file_that_breaks_a_pool_says_so_too(commons, tmp_path):
+    class Deadly(Executor):
+        def submit(self, *given: Any, **more: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            future.set_exception(BrokenProcessPool("it died"))
+            return future
+
+    with pytest.raises(TransferError, match="with a new executor goes on") as caught:
+        fetched(commons, small(commons)[0], tmp_path, executor=Deadly())
+    assert caught.value.report.counts == {"failed": 1}
+
+
+def test_a_file_that_a_cluster_gave_up_on_fails_alone(commons, tmp_path):
+    class KilledWorker(Exception):
+        """As Dask raises it for what cost it several workers."""
+
+    class Cluster(Executor):
+        def submit(self, function: Any, /, *given: Any, **more: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            job = given[0][0] if isinstance(given[0], list) else given[0]
+            if "big" in job.path:
+                future.set_exception(KilledWorker("it"))
+            else:
+                future.set_result(function(*given, **more))
+            return future
+
+    guids = [small(commons)[0], uploaded(commons, os.urandom(500_000), "big.bin")]
+    report = fetched(commons, guids, tmp_path, executor=Cluster())
+    assert report.counts == {"downloaded": 1, "failed": 1}
+    lost = "it was lost with its worker (KilledWorker); the same call again goes on with it"
+    assert report.failed["why"].tolist() == [lost]
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -206,3 +210,54 @@ def test_a_dask_cluster_sends_and_no_key_leaves_this_process(commons, tmp_path, 
     with pytest.raises(gen3nb.errors.TransferError, match="the executor takes no more work"):
         commons.files.upload(tmp_path / "up", authz=AUTHZ, executor=executor, progress=False)
     assert commons.files.upload(tmp_path / "up", authz=AUTHZ, progress=False).ok
+
+
+def test_a_dask_worker_that_is_killed_costs_no_file(commons, tmp_path, monkeypatch):
+    """The cluster gives what it had to another worker."""
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (tmp_path / "up").mkdir()
+    for number in range(4):
+        (tmp_path / "up" / f"{number}.bin").write_bytes(os.urandom(1000 + number))
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+
+        def killing(working: Callable[[], Any]) -> Any:
+            """Kill a worker as soon as the store has begun to answer it, which takes a while."""
+            ours = client.run(os.getpid)
+            victim = next(iter(ours.values()))
+            commons.sandbox.faults.add("storage-latency", seconds=0.7)
+
+            def kill() -> None:
+                deadline = time.monotonic() + 60
+                while not client.processing().get(next(iter(ours))) and time.monotonic() < deadline:
+                    time.sleep(0.02)
+                os.kill(victim, signal.SIGKILL)
+
+            thread = threading.Thread(target=kill)
+            thread.start()
+            try:
+                report = working()
+            finally:
+                thread.join()
+                commons.sandbox.faults.clear()
+            assert victim not in client.run(os.getpid).values()
+            return report
+
+        executor = client.get_executor()
+        sent = killing(
+            lambda: commons.files.upload(tmp_path / "up", authz=AUTHZ, executor=executor, progress=False)
+        )
+        assert sent.counts == {"uploaded": 4}, sent.failed
+        guids = [one.guid for one in sent]
+        came = killing(
+            lambda: commons.files.download(guids, tmp_path / "down", executor=executor, progress=False)
+        )
+        assert came.counts == {"downloaded": 4}, came.failed
+    for number in range(4):
+        name = f"{number}.bin"
+        assert (tmp_path / "down" / name).read_bytes() == (tmp_path / "up" / name).read_bytes()

@@ -179,11 +179,29 @@ def test_workers_that_die_end_it_with_a_report(practice, folder):
     before = records(practice)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver")) as executor:
         executor.submit(die)
-        with pytest.raises(errors.TransferError, match="the executor takes no more work") as caught:
+        words = "takes no more work, since a worker of it died .*the same call with a new executor goes on"
+        with pytest.raises(errors.TransferError, match=words) as caught:
             send(practice, folder, executor=executor)
     assert len(caught.value.report) == 5
     is_there(practice, send(practice, folder), folder)
     assert records(practice) == before + 4
+
+
+def test_a_worker_that_is_lost_costs_its_file_alone(practice, folder):
+    class Cluster(Elsewhere):
+        def submit(self, function: Any, /, *given: Any, **more: Any) -> Future[Any]:
+            if isinstance(given[0], carrying.Load) and given[0].file.path.endswith("c.bin"):
+                lost: Future[Any] = Future()
+                lost.set_exception(RuntimeError("as Dask's KilledWorker"))
+                return lost
+            return super().submit(function, *given, **more)
+
+    with Cluster() as executor:
+        report = send(practice, folder, executor=executor)
+    assert report.counts == {"uploaded": 3, "already there": 1, "failed": 1}
+    words = "it was lost with its worker (RuntimeError); the same call again goes on with it"
+    assert report.failed["why"].tolist() == [words]
+    is_there(practice, send(practice, folder), folder)
 
 
 def test_stopped(practice, folder):
