@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,9 @@ from gen3nb.commons.registry import forget, open_commons
 from gen3nb.errors import NotConnected
 
 __all__ = ["at_host", "named"]
+
+#: What GUIDs begin with that the registry of prefixes gave out.
+_PREFIX = re.compile(r"dg\.[A-Za-z0-9]+", re.IGNORECASE)
 
 _kept: dict[tuple[int, str, str], Commons] = {}  # by process: a fork shares no connection
 _lock = threading.Lock()
@@ -69,6 +73,11 @@ def _connected(name: str | None, options: dict[str, Any]) -> Commons:
         return connect(**options)
     if "credentials" not in options and name in profiles.names():
         return connect(profile=name, **options)
+    if _PREFIX.fullmatch(name):
+        raise NotConnected(
+            f"{name!r} is what GUIDs begin with, and no profile: an address is gen3://PROFILE/{name}/…, or "
+            "it goes with storage_options={'commons': commons}, a commons that is open"
+        )
     if looks_like_address(name) or ":" in name:
         return connect(name, **options)
     known = ", ".join(profiles.names()) or "there is none"

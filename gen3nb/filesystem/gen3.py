@@ -85,8 +85,8 @@ class Gen3FileSystem(Looking):
         if one["type"] != "file":
             raise IsADirectoryError(f"{path} is a folder")
         commons = self._split(path)[1]
-        # of a name there may be another file later
-        key = repr((one.get("host") or commons.endpoint, one["guid"], one["size"]))
+        # of a name there may be another file later, and another profile may have other rights
+        key = repr((id(commons), one.get("host") or commons.endpoint, one["guid"], one["size"]))
         with self._lock:
             held = self._readers.get(key)
             if held is not None:

@@ -62,7 +62,7 @@ class Looking(AbstractFileSystem):  # type: ignore[misc] # fsspec has no types
         self._lock = threading.Lock()
         self._infos: OrderedDict[str, tuple[float, Info]] = OrderedDict()
         self._readers: OrderedDict[str, RangeReader] = OrderedDict()  # of files that were opened
-        self._trees: dict[str, tuple[float, Listing]] = {}
+        self._trees: dict[str, tuple[float, Listing, Commons]] = {}
 
     # -- which commons, and what in it ---------------------------------------------------------------------
 
@@ -202,11 +202,11 @@ class Looking(AbstractFileSystem):  # type: ignore[misc] # fsspec has no types
         """Give the files of a project by name, and the place in it that an address means."""
         parts = rest.split("/")
         project = "/".join(parts[:4]) if len(parts) >= 4 and parts[2] == "projects" else ""
-        key = f"{commons.endpoint}/{project}"
-        at, listing = self._trees.get(key, (0.0, None))
+        key = f"{id(commons)}/{project}"  # of one commons several people may be signed in
+        at, listing, _ = self._trees.get(key, (0.0, None, commons))
         if listing is None or monotonic() - at > self._expires:
             listing = project_files(commons, project)
-            self._trees[key] = (monotonic(), listing)
+            self._trees[key] = (monotonic(), listing, commons)
         return listing, "/".join(parts[4:]) if project else rest
 
     def exists(self, path: str, **options: Any) -> bool:

@@ -316,8 +316,21 @@ def test_what_an_address_opens_is_nobodys_default(upload, practice, monkeypatch,
     assert open_commons() == before
 
 
+def test_two_profiles_of_one_commons_each_have_their_own_rights(upload, practice, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, user in (("may", "submitter"), ("may-not", "nobody")):
+        gen3nb.profiles.configure(name, practice.sandbox.credentials(user), endpoint=practice.endpoint)
+    guid = upload(CSV)
+    for _ in range(2):  # in whatever order they are asked
+        with pytest.raises(errors.PermissionDenied, match="nobody@"):
+            pd.read_csv(f"gen3://may-not/{guid}")
+        assert pd.read_csv(f"gen3://may/{guid}")["age"].sum() == 7
+
+
 def test_names_that_lead_nowhere(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(errors.NotConnected, match="what GUIDs begin with, and no profile"):
+        pd.read_csv("gen3://dg.ABCD/0a")
     with pytest.raises(errors.NotConnected, match="neither a profile"):
         pd.read_csv("gen3://nowhere/abc")
     with pytest.raises(errors.Gen3Error, match="path of a key file"):
