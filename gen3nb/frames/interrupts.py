@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from gen3nb.errors import Gen3Error
+
 
 @contextmanager
 def noted(note: Callable[[], None]) -> Iterator[None]:
@@ -42,3 +44,28 @@ def noted(note: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, usual)
+
+
+@contextmanager
+def before(error: type[Gen3Error], words: str) -> Iterator[Callable[[], None]]:
+    """Turn Ctrl-C into an error that says what is (not) done, as long as the real work has not begun.
+
+    What comes after that says itself how far it is; a Ctrl-C there is left as it is.
+
+    Parameters
+    ----------
+    error : type of Gen3Error
+    words : str
+
+    Yields
+    ------
+    callable
+        To be called when the real work begins.
+    """
+    begun = threading.Event()
+    try:
+        yield begun.set
+    except KeyboardInterrupt:
+        if begun.is_set():
+            raise
+        raise error(words, interrupted=True) from None

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from gen3nb.client.indexd import Indexd
 from gen3nb.client.transport import Transport
 from gen3nb.errors import Gen3Error, TransferError
-from gen3nb.frames.interrupts import noted
+from gen3nb.frames.interrupts import before, noted
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
 from gen3nb.transfer.deciding import Maker, made
@@ -130,72 +130,69 @@ def download(
         raise TransferError(f"parallel is how many requests go at a time, 1 to 1,000, not {parallel!r}.")
     if executor is not None and not hasattr(executor, "submit"):
         raise TransferError(f"executor is one of concurrent.futures, not a {type(executor).__name__}.")
-    manifest = read_manifest(files)
-    tag = ""
-    if shard is not None:
-        manifest = manifest.shard(*_which_part(shard))
-        tag = f"{shard[0]}of{shard[1]}"
-    target = _folder(folder, make=not dry_run)
-    started = time.monotonic()
-    spool = Spool()
+    with before(TransferError, "Interrupted before any file was fetched; nothing was downloaded.") as begin:
+        manifest = read_manifest(files)
+        tag = ""
+        if shard is not None:
+            manifest = manifest.shard(*_which_part(shard))
+            tag = f"{shard[0]}of{shard[1]}"
+        target = _folder(folder, make=not dry_run)
+        started = time.monotonic()
+        spool = Spool()
 
-    def reported(plan: Plan) -> TransferReport:
-        return TransferReport(
-            spool,
-            verb="downloaded",
-            where=str(target),
-            seconds=time.monotonic() - started,
-            notes=plan.notes,
-            dry_run=dry_run,
-        )
-
-    with opened(target, connection.endpoint, tag) as journal:
-        plan = Plan(target)
-        try:
-            maker = Maker(
-                plan,
-                journal,
-                form=filename_format,
-                rename=rename,
-                overwrite=overwrite,
-                by_size=skip_completed,
-                protocol=protocol,
-                shard=tag,
+        def reported(plan: Plan) -> TransferReport:
+            return TransferReport(
+                spool,
+                verb="downloaded",
+                where=str(target),
+                seconds=time.monotonic() - started,
+                notes=plan.notes,
+                dry_run=dry_run,
             )
+
+        with opened(target, connection.endpoint, tag) as journal:
+            plan = Plan(target)
             try:
-                made(manifest, connection.indexd, maker)
-            except KeyboardInterrupt:
-                raise TransferError(
-                    "Interrupted while the files were looked up; nothing was downloaded.", interrupted=True
-                ) from None
-            if dry_run:
-                _as_planned(plan, spool)
-                return reported(plan)
-            check_room(plan)
-            if confirm is not None and not confirm(plan):
-                raise TransferError("Nothing was downloaded.", declined=True)
-            if progress is True and confirm is None:
-                _announce(plan, connection.endpoint)
-            with showing(
-                progress, plan.bytes or None, f"Downloading from {connection.endpoint}", unit="B"
-            ) as meter:
-                worker = Downloader(
+                maker = Maker(
                     plan,
-                    maker,
-                    spool,
-                    connection.fence,
-                    connection.transport.storage(),
-                    parallel=parallel,
+                    journal,
+                    form=filename_format,
+                    rename=rename,
+                    overwrite=overwrite,
+                    by_size=skip_completed,
                     protocol=protocol,
-                    executor=executor,
-                    stop=stop or threading.Event(),
-                    told=meter.advance,
+                    shard=tag,
                 )
-                with noted(worker.interrupt):
-                    worker.run()
-            report = reported(plan)
-        finally:
-            plan.close()
+                made(manifest, connection.indexd, maker)
+                if dry_run:
+                    _as_planned(plan, spool)
+                    return reported(plan)
+                check_room(plan)
+                if confirm is not None and not confirm(plan):
+                    raise TransferError("Nothing was downloaded.", declined=True)
+                if progress is True and confirm is None:
+                    _announce(plan, connection.endpoint)
+                with showing(
+                    progress, plan.bytes or None, f"Downloading from {connection.endpoint}", unit="B"
+                ) as meter:
+                    worker = Downloader(
+                        plan,
+                        maker,
+                        spool,
+                        connection.fence,
+                        connection.transport.storage(),
+                        parallel=parallel,
+                        protocol=protocol,
+                        executor=executor,
+                        stop=stop or threading.Event(),
+                        told=meter.advance,
+                    )
+                    with noted(worker.interrupt):
+                        begin()
+                        worker.run()
+                report = reported(plan)
+            finally:
+                plan.close()
     return _finished(report, worker)
 
 

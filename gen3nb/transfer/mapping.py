@@ -12,6 +12,7 @@ import pandas as pd
 
 from gen3nb.errors import TransferError
 from gen3nb.frames.files import read_files
+from gen3nb.frames.interrupts import before
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.reports import counted
 from gen3nb.frames.selection import Selection
@@ -142,12 +143,13 @@ def map_files(
     ValidationError
         The records are not right; none was mapped.
     """
-    schema = file_node(connection.dictionary, node)
-    target = connection.project_id(project)
-    given = _as_records_have_it(frame, schema)
-    rows = with_properties(_with_facts(given, connection), schema, properties)
-    options: dict[str, Any] = {"connection": connection, "project": target, "collection": collection}
-    check_described(rows, schema, **options)
+    with before(TransferError, "Interrupted while the files were looked up; no record was made."):
+        schema = file_node(connection.dictionary, node)
+        target = connection.project_id(project)
+        given = _as_records_have_it(frame, schema)
+        rows = with_properties(_with_facts(given, connection), schema, properties)
+        options: dict[str, Any] = {"connection": connection, "project": target, "collection": collection}
+        check_described(rows, schema, **options)
     return describe(rows, schema, dry_run=dry_run, progress=progress, **options)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from typing import Protocol, TypeAlias
 
 from gen3nb.client.fence_files import Presigned
@@ -56,7 +56,6 @@ class Presigner:
         self._files = files
         self._size = FIRST
         self._lifetime = 0.0  # seconds, of the longest
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="gen3nb-presign")
         self._coming: Future[list[Signed]] | None = None
         self._held: list[Signed] = []
         self._ask()
@@ -108,7 +107,8 @@ class Presigner:
 
     def close(self, *, at_once: bool = False) -> None:
         """Ask for no more; ``at_once``: do not wait for an answer that is on its way."""
-        self._pool.shutdown(wait=not at_once, cancel_futures=True)
+        if self._coming is not None and not at_once:
+            wait([self._coming])
 
     def _ask(self) -> None:
         batch: list[Planned] = []
@@ -120,7 +120,23 @@ class Presigner:
             batch.append(file)
             size += file.size or 0
         self._size = min(MOST, 2 * self._size)
-        self._coming = self._pool.submit(self._signed, batch) if batch else None
+        self._coming = self._begun(batch) if batch else None
+
+    def _begun(self, batch: list[Planned]) -> Future[list[Signed]]:
+        """Ask for the URLs of a batch beside the work."""
+        coming: Future[list[Signed]] = Future()
+
+        def ask() -> None:
+            try:
+                signed = self._signed(batch)
+            except BaseException as error:
+                coming.set_exception(error)
+            else:
+                coming.set_result(signed)
+
+        # not of a pool: Python would wait for its threads at the end, and for an answer that nobody needs
+        threading.Thread(target=ask, daemon=True, name="gen3nb-presign").start()
+        return coming
 
     def _signed(self, batch: list[Planned]) -> list[Signed]:
         urls, refused = self.fence.download_urls([file.guid for file in batch], protocol=self.protocol)

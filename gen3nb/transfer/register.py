@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from gen3nb.client.redaction import redact
 from gen3nb.errors import AuthError, Conflict, Gen3Error, TransferError
-from gen3nb.frames.interrupts import noted
+from gen3nb.frames.interrupts import before, noted
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
 from gen3nb.transfer.entries import SIZES, Entry, bad_hashes
@@ -103,19 +103,21 @@ def register(
     """
     from gen3nb.transfer.upload import resources_of
 
-    entries = read_manifest(manifest)
-    usual = resources_of(authz, project, connection)
-    run = _Registration(connection, usual, stop or threading.Event(), dry_run=dry_run)
-    started = time.monotonic()
-    with (
-        showing(progress, None, f"Registering at {connection.endpoint}", unit=" files") as meter,
-        ThreadPoolExecutor(parallel, thread_name_prefix="gen3nb-register") as pool,
-        noted(run.interrupt),
-    ):
-        rest = enumerate(entries.each())
-        while part := list(islice(rest, BATCH)):
-            run.work(part, pool)
-            meter.advance(len(part))
+    with before(TransferError, "Interrupted before any file was registered; nothing was sent.") as begin:
+        entries = read_manifest(manifest)
+        usual = resources_of(authz, project, connection)
+        run = _Registration(connection, usual, stop or threading.Event(), dry_run=dry_run)
+        started = time.monotonic()
+        with (
+            showing(progress, None, f"Registering at {connection.endpoint}", unit=" files") as meter,
+            ThreadPoolExecutor(parallel, thread_name_prefix="gen3nb-register") as pool,
+            noted(run.interrupt),
+        ):
+            begin()
+            rest = enumerate(entries.each())
+            while part := run.read(rest):
+                run.work(part, pool)
+                meter.advance(len(part))
     seconds = time.monotonic() - started
     where = f"{entries.name}, at {connection.endpoint}"
     report = RegisterReport(run.spool, run.left, where=where, seconds=seconds, dry_run=dry_run)
@@ -159,6 +161,20 @@ class _Registration:
         self.interrupted = True
         self.stop.set()
 
+    def end(self, error: Gen3Error) -> None:
+        """Stop because of what will meet all others too."""
+        self.fatal = self.fatal or error
+        self.stop.set()
+
+    def read(self, rest: Iterator[tuple[int, Entry]]) -> list[tuple[int, Entry]]:
+        """Read a batch; where the manifest cannot be read on, as much of it as there is."""
+        part: list[tuple[int, Entry]] = []
+        try:
+            part.extend(islice(rest, BATCH))
+        except Gen3Error as error:
+            self.end(error)
+        return part
+
     def work(self, part: Iterable[tuple[int, Entry]], pool: ThreadPoolExecutor) -> None:
         """Check a batch, and register what is right."""
         if self.stop.is_set():
@@ -166,7 +182,13 @@ class _Registration:
                 self._settle(_Checked(at, entry, "not started", self._why))
             return
         checked = [self._checked(at, entry) for at, entry in part]
-        checked = self._compared(checked)
+        try:
+            checked = self._compared(checked)
+        except Gen3Error as error:
+            self.end(error)
+            checked = [
+                one if one.status else replace(one, status="not started", why=self._why) for one in checked
+            ]
         for one in checked:
             if one.status:
                 self._settle(one)
@@ -177,18 +199,17 @@ class _Registration:
             return
         under_way: list[tuple[_Checked, Future[str]]] = [(one, pool.submit(self._send, one)) for one in todo]
         for one, future in under_way:
-            error = future.exception()
-            if error is None:
+            failure = future.exception()
+            if failure is None:
                 self._settle(replace(one, status=future.result()))
-            elif isinstance(error, _Stopped):
+            elif isinstance(failure, _Stopped):
                 self._settle(replace(one, status="not started", why=self._why))
-            elif isinstance(error, Gen3Error):
-                self._settle(replace(one, status="failed", why=str(error)))
-                if isinstance(error, AuthError) and set(one.entry.authz) == set(self.usual):
-                    self.fatal = self.fatal or error
-                    self.stop.set()
+            elif isinstance(failure, Gen3Error):
+                self._settle(replace(one, status="failed", why=str(failure)))
+                if isinstance(failure, AuthError) and set(one.entry.authz) == set(self.usual):
+                    self.end(failure)
             else:
-                raise error
+                raise failure
 
     @property
     def _why(self) -> str:

@@ -16,7 +16,7 @@ import pandas as pd
 from gen3nb.client.transport import Transport
 from gen3nb.errors import PermissionDenied, TransferError
 from gen3nb.frames.connection import Connection
-from gen3nb.frames.interrupts import noted
+from gen3nb.frames.interrupts import before, noted
 from gen3nb.frames.progress import Progress
 from gen3nb.frames.progress import report as showing
 from gen3nb.frames.reports import counted
@@ -174,59 +174,65 @@ def upload(
     """
     if not isinstance(parallel, int) or not 1 <= parallel <= 1_000:
         raise TransferError(f"parallel is how many files go at a time, 1 to 1,000, not {parallel!r}.")
-    resources = resources_of(authz, project, connection)
-    found = find_files(
-        files, include_subdirname=include_subdirname, path_column=path_column, sidecars=metadata is True
-    )
-    described = _Described(connection, project, node, properties, collection) if node is not None else None
-    if described is not None:
-        described.check(found)
-    wishes = Wishes(resources, bucket or "", multipart, again)
-    sizes = _sizes(found)
-    total = sum(size for size in sizes if size > 0)
-    where = f"{', '.join(resources) or 'nobody but you'} at {connection.endpoint}"
-    if progress is True:
-        _announce(f"Uploading {counted(len(found.files), 'file')} ({bytes_of(total)}) for {where}")
-    with (
-        UploadJournal(connection.endpoint, connection.auth.username or "") as journal,
-        ThreadPoolExecutor(parallel, thread_name_prefix="gen3nb-upload") as pool,
-        ThreadPoolExecutor(parallel, thread_name_prefix="gen3nb-part") as parts,
-        showing(progress, total, f"Uploading to {connection.endpoint}", unit="B") as meter,
-    ):
-        run = Run(found, wishes, stop or threading.Event(), log, by_path(metadata))
-        if not resources and not all(one.guid for one in found.files):
-            run.notes.append("Without authz only you can read these files, until a record describes them.")
-        shepherd, why = shepherd_of(connection.profile, connection.transport)
-        run.notes += [why] if why else []
-        beginnings = Beginnings(connection.fence, shepherd, wishes.bucket, run.notes.append)
-        run.annotations = Annotations(
-            connection.indexd, connection.metadata, look_first=beginnings.shepherd is not None
+    with before(TransferError, "Interrupted before any file was sent; nothing was uploaded.") as begin:
+        resources = resources_of(authz, project, connection)
+        found = find_files(
+            files, include_subdirname=include_subdirname, path_column=path_column, sidecars=metadata is True
         )
-        carrier = Carrier(connection.transport.storage(), executor, run.stop, _locked(meter.advance))
-        sender = Sender(connection.fence, carrier, journal, parts, ahead=2 * parallel)
-        run.uploader = Uploader(
-            connection.fence,
-            connection.indexd,
-            journal,
-            sender,
-            wishes,
-            connection.auth.username or "",
-            Counter(size for size in sizes if size >= 0),
-            run.stop,
-            run.facts,
-            beginnings,
+        described = (
+            _Described(connection, project, node, properties, collection) if node is not None else None
         )
-        run.confirmer = Confirmer(connection.indexd, connection.fence, carrier.storage, wait, run.stop)
-        if log is not None:
-            told: dict[str, Any] = {"multipart": bool(multipart), "metadata": run.metadata}
-            log.begin(found.files, resources, bucket=wishes.bucket, **told)
-        try:
-            with noted(run.interrupt):
-                run.work(pool, 2 * parallel)
-        finally:
+        if described is not None:
+            described.check(found)
+        wishes = Wishes(resources, bucket or "", multipart, again)
+        sizes = _sizes(found)
+        total = sum(size for size in sizes if size > 0)
+        where = f"{', '.join(resources) or 'nobody but you'} at {connection.endpoint}"
+        if progress is True:
+            _announce(f"Uploading {counted(len(found.files), 'file')} ({bytes_of(total)}) for {where}")
+        with (
+            UploadJournal(connection.endpoint, connection.auth.username or "") as journal,
+            ThreadPoolExecutor(parallel, thread_name_prefix="gen3nb-upload") as pool,
+            ThreadPoolExecutor(parallel, thread_name_prefix="gen3nb-part") as parts,
+            showing(progress, total, f"Uploading to {connection.endpoint}", unit="B") as meter,
+        ):
+            run = Run(found, wishes, stop or threading.Event(), log, by_path(metadata))
+            if not resources and not all(one.guid for one in found.files):
+                run.notes.append(
+                    "Without authz only you can read these files, until a record describes them."
+                )
+            shepherd, why = shepherd_of(connection.profile, connection.transport)
+            run.notes += [why] if why else []
+            beginnings = Beginnings(connection.fence, shepherd, wishes.bucket, run.notes.append)
+            run.annotations = Annotations(
+                connection.indexd, connection.metadata, look_first=beginnings.shepherd is not None
+            )
+            carrier = Carrier(connection.transport.storage(), executor, run.stop, _locked(meter.advance))
+            sender = Sender(connection.fence, carrier, journal, parts, ahead=2 * parallel)
+            run.uploader = Uploader(
+                connection.fence,
+                connection.indexd,
+                journal,
+                sender,
+                wishes,
+                connection.auth.username or "",
+                Counter(size for size in sizes if size >= 0),
+                run.stop,
+                run.facts,
+                beginnings,
+            )
+            run.confirmer = Confirmer(connection.indexd, connection.fence, carrier.storage, wait, run.stop)
             if log is not None:
-                log.end()
-        report = run.report(where)
+                told: dict[str, Any] = {"multipart": bool(multipart), "metadata": run.metadata}
+                log.begin(found.files, resources, bucket=wishes.bucket, **told)
+            try:
+                with noted(run.interrupt):
+                    begin()
+                    run.work(pool, 2 * parallel)
+            finally:
+                if log is not None:
+                    log.end()
+            report = run.report(where)
     _raise_if_ended_early(report, run)
     if described is not None:
         described.submit(report, progress)
@@ -263,9 +269,14 @@ class _Described:
 
     def submit(self, report: UploadReport, progress: Progress) -> None:
         """Submit those of the files that are in the commons."""
-        rows = with_properties(report.records(), self.node, self.properties)
-        if len(rows):
-            report.submission = describe(rows, self.node, progress=progress, **self._options())
+        with before(
+            TransferError,
+            f"Interrupted while their records were made; the files are there: {report}. The same call again "
+            "goes on where this one stopped.",
+        ):
+            rows = with_properties(report.records(), self.node, self.properties)
+            if len(rows):
+                report.submission = describe(rows, self.node, progress=progress, **self._options())
 
 
 def _foreseen(found: LocalFiles) -> pd.DataFrame:

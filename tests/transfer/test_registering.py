@@ -173,6 +173,58 @@ def test_ctrl_c_says_what_is_registered_and_the_same_call_goes_on(commons, proje
     assert len(list(commons.indexd.records(authz=[authz_of(commons, project)]))) == 7
 
 
+def test_ctrl_c_before_it_began(commons, project, monkeypatch, tmp_path):
+    commons.files.upload(made(tmp_path, 1), project=project, progress=False)
+    left = commons.files.unmapped(project)
+
+    def press(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), 2)
+        time.sleep(1)
+
+    monkeypatch.setattr("gen3nb.transfer.upload.resources_of", press)
+    with pytest.raises(
+        errors.TransferError, match="before any file was registered; nothing was sent"
+    ) as caught:
+        registered(commons, [entry()], project)
+    assert caught.value.facts["interrupted"]
+    monkeypatch.setattr(Indexd, "bulk", press)
+    with pytest.raises(errors.TransferError, match="no record was made") as caught:
+        commons.files.map(left, node=NODE, project=project, properties=PROPERTIES, progress=False)
+    assert caught.value.facts["interrupted"]
+    monkeypatch.undo()
+    assert len(commons.files.unmapped(project)) == 1
+
+
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "for good"])
+def test_a_manifest_that_breaks_off_says_what_is_registered(commons, project, monkeypatch, tmp_path, dry_run):
+    monkeypatch.setattr(register, "BATCH", 2)
+    rows = [entry() for _ in range(3)]
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(rows)[:-1] + ', {"file_name": ')
+    with pytest.raises(errors.TransferError, match=r"It ended early: .*not readable after entry 3") as caught:
+        registered(commons, path, project, dry_run=dry_run)
+    assert caught.value.report.counts == {"registered": 2, "not started": 1}
+    path.write_text(json.dumps(rows))
+    done = registered(commons, path, project)
+    assert done.counts == ({"registered": 3} if dry_run else {"registered": 1, "already there": 2})
+
+
+def test_an_index_that_goes_away_says_what_is_registered(commons, project, monkeypatch):
+    monkeypatch.setattr(register, "BATCH", 2)
+    manifest = [entry(guid=guid()) for _ in range(5)]
+    manifest[3]["size"] = "many"
+    commons.sandbox.faults.add("401-html", path="/index/bulk/documents", after=2)  # two a batch
+    with pytest.raises(errors.TransferError, match=r"It ended early: .*So far: 2 registered") as caught:
+        registered(commons, manifest, project)
+    assert [one.status for one in caught.value.report] == ["registered"] * 2 + [
+        "not started",
+        "failed",
+        "not started",
+    ]
+    commons.sandbox.faults.clear()
+    assert registered(commons, manifest, project).counts == {"already there": 2, "registered": 2, "failed": 1}
+
+
 def test_rights_that_end_in_the_middle(commons, project, monkeypatch, tmp_path):
     monkeypatch.setattr(register, "BATCH", 2)
     manifest = [entry() for _ in range(6)]

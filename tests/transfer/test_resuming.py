@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from test_download import AUTHZ, UNIT, big, fetched, files_in, hurry, small, upl
 
 import gen3nb
 from gen3nb.errors import TransferError
+from gen3nb.transfer import download as download_room
 from gen3nb.transfer import fetching, journal
 from gen3nb.transfer import turns as turns_room
 from gen3nb.transfer.downloader import Downloader
@@ -393,6 +396,7 @@ def test_ctrl_c_in_every_phase(commons, folder, monkeypatch):
             for one in report:
                 assert (folder / one.name).exists() == (one.status != "not started")
 
+    interrupted(download_room, "opened")  # opening the notes
     interrupted(commons.indexd, "bulk")  # planning
     assert files_in(folder) == []
     interrupted(commons.fence, "download_urls")  # presigning
@@ -404,6 +408,32 @@ def test_ctrl_c_in_every_phase(commons, folder, monkeypatch):
         os.utime(path)  # each has to be read again
     interrupted(fetching, "check")  # reading what is there
     assert fetched(commons, guids, folder).counts == {"already there": 4}
+
+
+STOPPED = """
+import sys, threading, time
+import gen3nb
+endpoint, credentials, folder, guid = sys.argv[1:]
+with gen3nb.connect(endpoint, credentials=credentials) as commons:
+    commons.whoami()
+    stop = threading.Event()
+    threading.Timer(2, stop.set).start()
+    print(commons.files.download(guid, folder, progress=False, stop=stop), flush=True)
+"""
+
+
+def test_a_script_that_was_stopped_does_not_wait_for_urls_at_its_end(commons, folder, tmp_path):
+    guid, _ = small(commons)
+    commons.sandbox.faults.add("latency", path="/user/data/download*", seconds=60)
+    key = str(commons.sandbox.credentials("admin"))
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED, commons.endpoint, key, str(folder), guid],
+        capture_output=True,
+        text=True,
+        timeout=40,  # it would wait for the answer
+    )
+    assert "1 not started" in done.stdout, done.stdout + done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_to_stop_does_not_wait_for_the_commons(commons, folder, monkeypatch):

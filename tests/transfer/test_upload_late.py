@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from gen3nb import errors
 from gen3nb.client.fence_files import FileRoutes
 from gen3nb.client.indexd import Indexd
 from gen3nb.client.metadata import Metadata
-from gen3nb.transfer import naming, parts, patience
+from gen3nb.transfer import naming, parts, patience, upload
 from gen3nb.transfer.upload_journal import UploadJournal
 
 WAIT = 0.2  # seconds that the commons has to look at a file
@@ -334,3 +335,26 @@ def test_other_metadata_that_is_there_stays_and_fails_the_file(practice, path):
     practice.metadata.update(first.guid, {"colour": "blue", "of its own": 1})
     (outcome,) = send(practice, path, metadata=told(path))
     assert (outcome.status, outcome.why) == ("already there", "")
+
+
+# --- Ctrl-C before anything went --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["find_files", "UploadJournal", "shepherd_of", "by_path"],
+    ids=["files", "notes", "Shepherd", "plan"],
+)
+def test_ctrl_c_before_anything_was_sent(submitter, practice, path, monkeypatch, place):
+    before = count(practice)
+
+    def press(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), 2)
+        time.sleep(1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(upload, place, press)
+        with pytest.raises(errors.TransferError, match="nothing was uploaded") as caught:
+            send(submitter, path)
+    assert (caught.value.facts["interrupted"], count(practice)) == (True, before)
+    assert send(submitter, path).counts == {"uploaded": 1}
