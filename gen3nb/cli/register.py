@@ -67,7 +67,7 @@ def register(
         report = commons.files.register(given, dry_run=True, progress=progress(), **options)
         written = _write_what_is_wrong(report, manifest, repair)
         if not dry_run and report.counts.get("registered") and not (strict and not report.ok):
-            if not as_json:
+            if not as_json and not yes:  # else they are shown once, at the end
                 show_failures(report, NAMED)
             note(f"{manifest} at {commons.endpoint}: {report}")
             if not yes and not confirmed("Register the others?" if written else "Register?", instead="--yes"):

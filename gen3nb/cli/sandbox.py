@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import signal
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from gen3nb.cli.target import Credentials, Endpoint, Profile, connected
 from gen3nb.errors import Gen3Error
 
 if TYPE_CHECKING:
+    from gen3nb.commons import Commons
     from gen3nb.launch.background import Running
 
 __all__ = ["app", "ends_on_request", "start"]
@@ -49,6 +51,10 @@ Without = Annotated[
         help="Leave it out: arborist, metadata, requestor, shepherd, sower, wts; repeatable.",
     ),
 ]
+Projects = Annotated[
+    list[str] | None,
+    typer.Option("--project", metavar="PROGRAM-PROJECT", help="Make this project; repeatable."),
+]
 Lifetime = Annotated[
     int, typer.Option(min=1, metavar="SECONDS", help="How long access tokens live; half an hour by default.")
 ]
@@ -72,6 +78,7 @@ def start(
     users: Users = None,
     without: Without = None,
     token_lifetime: Lifetime = 1800,
+    projects: Projects = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a practice commons in the foreground, until Ctrl-C, or with `--background` until `sandbox stop`.
@@ -84,6 +91,9 @@ def start(
     if place is not None and folder is not None and place != folder:
         raise typer.BadParameter("the folder is given twice, and not the same")
     folder = place if place is not None else folder
+    for one in projects or ():
+        if not all(one.partition("-")):
+            raise typer.BadParameter(f"{one!r} is not as DEMO-alpha", param_hint="--project")
     options: dict[str, Any] = {
         "port": port,
         "demo": demo,
@@ -95,10 +105,14 @@ def start(
     }
     if background:
         started = start_in_background(folder, **options)
+        if projects:
+            with gen3nb.connect(started.endpoint, credentials=started.credentials["admin"]) as commons:
+                _make(commons, projects)
         _say(started.facts(), as_json=as_json, end=f"gen3nb sandbox stop {_port(started)} ends it")
         return
     with ends_on_request(), gen3nb.sandbox(folder, **options) as commons:
         server: Any = commons.sandbox
+        _make(commons, projects or ())
         facts = {
             "endpoint": server.endpoint,
             "folder": str(server.folder),
@@ -225,6 +239,19 @@ def clone(
         raise typer.Exit(1)
 
 
+def _make(commons: Commons, projects: Sequence[str]) -> None:
+    """Make projects, and their programs, that are not there yet."""
+    programs = set(commons.programs()["program"]) if projects else set()
+    known = set(commons.projects()["project"]) if projects else set()
+    for project in projects:
+        program = project.partition("-")[0]
+        if program not in programs:
+            programs.add(commons.create_program(program))
+        if project not in known:
+            commons.create_project(project)
+            known.add(project)
+
+
 def _users_of(file: Path | None) -> Any:
     """Read who may do what."""
     if file is None:
@@ -282,6 +309,7 @@ def _say(facts: Mapping[str, Any], *, as_json: bool, end: str) -> None:
     show_rows([{"user": user, "file": path} for user, path in keys.items()], ["user", "file"], heads=False)
     name = "submitter" if "submitter" in keys else next(iter(keys))
     show(f'\nIn Python: gen3nb.connect("{facts["endpoint"]}", credentials="{keys[name]}")')
+    show(f"At a terminal: gen3nb configure --profile practice --cred {shlex.quote(keys[name])}")
     kept = "its data goes away" if facts["temporary"] else f"its data stays in {facts['folder']}"
     show(f"{end}; {kept}.")
 

@@ -178,10 +178,15 @@ def _looked_for(endpoint: str, allow_http: Container[str]) -> Found:
         return _at(Credential("the workspace", endpoint=endpoint, workspace=True), endpoint, allow_http)
     passed.append("not in a Gen3 workspace")
     where = endpoint or "a commons"
+    known = [] if endpoint else profiles.names()
+    which = (
+        f"name one of the profiles, at a terminal by --profile: {', '.join(known[:10])}; or " if known else ""
+    )
     raise NotConnected(
-        f"there is nothing to sign in to {where} with ({'; '.join(passed)}): download an API key from the "
-        "commons' profile page and write gen3nb.connect('https://…', credentials='credentials.json'); "
-        "or practise without an account: gen3nb.sandbox()",
+        f"there is nothing to sign in to {where} with ({'; '.join(passed)}): {which}download an API key from "
+        "the commons' profile page and write gen3nb.connect('https://…', credentials='credentials.json'), at "
+        "a terminal gen3nb configure --profile NAME --cred credentials.json; or practise without an "
+        "account: gen3nb.sandbox(), gen3nb sandbox start",
         endpoint=endpoint,
         unsigned=True,
     )

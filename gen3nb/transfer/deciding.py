@@ -246,7 +246,10 @@ class Maker:
 
 def _short(name: str) -> str:
     """Give a name as a message has it; whatever a server put in."""
-    return repr(name if len(name) <= _LONGEST_SHOWN else f"{name[: _LONGEST_SHOWN - 1]}…")
+    if len(name) <= _LONGEST_SHOWN:
+        return repr(name)
+    half = _LONGEST_SHOWN // 2  # names that were shortened differ at their ends
+    return repr(f"{name[:half]}…{name[-half + 1 :]}")
 
 
 def _spelt(entry: Entry, records: Mapping[str, Mapping[str, Any]]) -> str:

@@ -27,6 +27,8 @@ _FORMS: dict[str, tuple[str, str, str, str]] = {
 }
 #: The delimiter of a table, by the ending of its file.
 _TABLES = {".tsv": "\t", ".txt": "\t", ".csv": ","}
+#: Endings of files that are no text: JSON of such a name could not be opened.
+_NO_TEXT = (".xlsx", ".xls", ".parquet", ".jsonl", ".gz", ".zip")
 
 
 def write_manifest(entries: Iterable[Entry], path: str | os.PathLike[str], form: Form = "portal") -> int:
@@ -56,6 +58,8 @@ def write_manifest(entries: Iterable[Entry], path: str | os.PathLike[str], form:
         raise TransferError(
             f"There is no manifest of the form {form!r}; there are: {', '.join(_FORMS)}.{words}"
         )
+    if Path(path).suffix.lower() in _NO_TEXT:
+        raise TransferError(f"A manifest is JSON, or a table that ends in {', '.join(_TABLES)}: not {path}.")
     if Path(path).suffix.lower() in _TABLES:
         return write_table(entries, path, form)
     return _put(path, lambda file: _write_json(entries, file, form))

@@ -108,6 +108,7 @@ def test_a_person_is_told_how_to_connect() -> None:
         assert found, shown
         with gen3nb.connect(found[1], credentials=found[2]) as commons:
             assert commons.whoami().username.startswith("submitter")
+        assert f"gen3nb configure --profile practice --cred {found[2]}" in shown
         assert "its data goes away" in shown
 
 
@@ -212,13 +213,14 @@ def test_guids_users_services_and_tokens_are_chosen_and_it_is_emptied(home: Path
     users = tmp_path / "users.json"
     users.write_text(json.dumps({"alice": {"DEMO-alpha": ["create", "read"]}}))
     options = ["--prefix", "dg.ABCD/", f"--users={users}", "--without=requestor", "--token-lifetime=900"]
+    options += ["--project=DEMO-alpha", "--project=DEMO-b-c"]
     ready = json.loads(run("sandbox", "start", "--background", "--json", *options).stdout)
     assert "alice" in ready["credentials"]
     with gen3nb.connect(ready["endpoint"], credentials=ready["credentials"]["admin"]) as commons:
         assert commons.indexd.prefix() == "dg.ABCD/"
         assert requests.get(f"{ready['endpoint']}/requestor/_status", timeout=30).status_code == 404
         assert 600 < (commons.whoami().expires - datetime.now(UTC)).total_seconds() <= 900
-        commons.create_program("DEMO")
+        assert sorted(commons.projects()["project"]) == ["DEMO-alpha", "DEMO-b-c"]
         unasked = run("sandbox", "reset")
         assert unasked.returncode == 1
         assert "give --yes" in unasked.stderr
@@ -229,6 +231,7 @@ def test_guids_users_services_and_tokens_are_chosen_and_it_is_emptied(home: Path
     done = run("sandbox", "start", f"--users={users}")
     assert done.returncode == 1
     assert "it is not of the form" in done.stderr
+    assert "'alpha' is not as DEMO-alpha" in run("sandbox", "start", "--project=alpha").stderr
     assert "No practice commons" in run("sandbox", "reset", "65000", "--yes").stderr
 
 

@@ -92,6 +92,8 @@ def test_the_order(gen3: Stub, home: Path, tmp_path: Path, monkeypatch: pytest.M
         source()
     for place in ("GEN3NB_PROFILE", "GEN3_API_KEY", "profile", "credentials.json", "workspace", "sandbox()"):
         assert place in str(caught.value)
+    assert "name one of the profiles, at a terminal by --profile: a, b" in str(caught.value)
+    assert "gen3nb configure --profile NAME --cred" in str(caught.value)
 
 
 def test_a_named_address_passes_over_the_keys_of_others(

@@ -593,6 +593,7 @@ def test_hostile_names_stay_in_the_folder(commons, tmp_path, name, here):
         assert note == f"{name!r} is called {here!r} here: not every system takes that name"
     if name.endswith("gz"):
         assert found.endswith(".fastq.gz")
+        assert note.count(".fastq.gz'") == 2  # where the two differ
 
 
 def test_links_that_lead_out_of_the_folder(commons, tmp_path):

@@ -118,6 +118,9 @@ def test_a_manifest_that_is_not_there(tmp_path):
         write_manifest(ENTRIES, tmp_path / "x.json", "Portal")
     with pytest.raises(TransferError, match="cannot be written"):
         write_manifest(ENTRIES, tmp_path / "nowhere" / "x.json")
+    with pytest.raises(TransferError, match=r"JSON, or a table that ends in \.tsv"):
+        write_manifest(ENTRIES, tmp_path / "x.xlsx")
+    assert not (tmp_path / "x.xlsx").exists()
 
 
 def test_shards_hold_each_file_once():
