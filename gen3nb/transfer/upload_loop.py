@@ -241,7 +241,11 @@ class Run:
             raise error
         elif job.status:
             self._settle(job, job.status, job.why)
-        elif not job.follows:
+        elif job.follows:
+            # here and not by its thread: the other may be over by now
+            if not self.uploader.follow(job):
+                self._again.append(job)
+        else:
             self._sent.setdefault(job.guid, []).append(job)
             self.confirmer.add(job.waiting())
 

@@ -243,7 +243,7 @@ class Uploader:
         """Settle a file whose content has a GUID already; say whether it is so."""
         begun, shot = begun_of(job), shot_of(job)
         if begun.guid:
-            return self._record_has_it(job)
+            return self._record_has_it(job) or self._is_elsewhere(job)
         if self.wishes.again or not begun.hashes:
             return False
         job.key = (shot.size, begun.hashes["sha256"], tuple(sorted(job.authz)))
@@ -251,7 +251,6 @@ class Uploader:
             there = self.facts.find(*job.key)
             first = self._first.setdefault(job.key, job) if there is None else job
             if first is not job:
-                first.followers.append(job)
                 job.follows = True
                 return True
         if there is not None:
@@ -303,6 +302,26 @@ class Uploader:
         job.begun = self.journal.note(begun, guid="", upload="", part_size=0)
         self.journal.forget_parts(begun)
         return self._is_there(job)
+
+    def _is_elsewhere(self, job: Job) -> bool:
+        """Settle a file that has a blank record where its content has come under another GUID since.
+
+        That is so where it failed, and another file of the same content did not.
+        """
+        begun, shot = begun_of(job), shot_of(job)
+        if not job.made or self.wishes.again or not begun.hashes:
+            return False
+        found = patiently(lambda: self._of(job).find(shot.size, begun.hashes), self.stop)
+        if found is None or not found["urls"] or found["did"] == begun.guid:
+            return False
+        self.take_back(job)
+        if job.begun is not None:  # the blank record stays: then it gets its file
+            job.why = ""
+            return False
+        job.begun = self.journal.note_later(replace(begun, guid=found["did"], state="done"))
+        job.settle("already there", "", agree(found["hashes"], begun.hashes) or "")
+        self.sender.moved(shot.size)
+        return True
 
     def _record(self, job: Job) -> dict[str, Any] | None:
         try:
@@ -372,6 +391,16 @@ class Uploader:
         job.begun = self.journal.note(begun, state="begun", upload="", part_size=0)
         job.from_journal = False
 
+    def follow(self, job: Job) -> bool:
+        """Let a file wait for the one of its content that is on its way; say whether there still is one."""
+        job.follows = False
+        with self._lock:
+            first = self._first.get(job.key) if job.key is not None else None
+            if first is None or first is job:
+                return False
+            first.followers.append(job)
+            return True
+
     def over(self, job: Job) -> list[Job]:
         """Note that a file is settled, and give those that waited for it.
 
@@ -382,7 +411,6 @@ class Uploader:
             if job.key is not None and self._first.get(job.key) is job:
                 del self._first[job.key]
         for one in waited:
-            one.follows = False
             if job.status not in ("failed", "not started"):
                 one.begun = self.journal.note_later(begun_of(one), guid=job.guid, state="done")
                 one.settle("already there", f"the same content as {job.file.path}", job.hash)

@@ -25,6 +25,7 @@ from gen3nb.client.fence_files import FileRoutes
 from gen3nb.transfer import carrying, naming, outgoing, parts, patience, upload_journal
 from gen3nb.transfer.confirming import place_of
 from gen3nb.transfer.present import Present
+from gen3nb.transfer.upload_loop import Run
 from gen3nb.transfer.uploader import Uploader
 
 AUTHZ = "/programs/DEMO/projects/alpha"
@@ -138,6 +139,41 @@ def test_without_a_journal_the_index_is_asked(submitter, tmp_path, monkeypatch):
     assert (third.status, third.guid != first.guid) == ("uploaded", True)
     (fourth,) = send(submitter, other, again=True)
     assert (fourth.status, fourth.guid != first.guid) == ("uploaded", True)
+
+
+@pytest.mark.parametrize("well", [True, False], ids=["stored", "refused"])
+def test_a_file_whose_like_is_over_before_it_waits_for_it(submitter, practice, tmp_path, monkeypatch, well):
+    """Its thread finds the other on its way, and is back only when that one is settled."""
+    content = os.urandom(999)
+    made(tmp_path / "d", "a.bin", content)
+    made(tmp_path / "d", "b.bin", content)
+    practice.sandbox.faults.add("storage-latency", seconds=0.5)
+    if not well:
+        practice.sandbox.faults.add("storage-expired", times=100)
+        monkeypatch.setattr(parts, "RENEWALS", 0)
+    settled, waited, before = threading.Event(), [], count(practice)
+    work, settle = Uploader.work, Run._settled
+
+    def slowly(self, job):
+        done = work(self, job)
+        if job.follows and not waited:
+            waited.append(settled.wait(20))
+            practice.sandbox.faults.clear()
+        return done
+
+    def noted(self, job, *what):
+        settle(self, job, *what)
+        settled.set()
+
+    monkeypatch.setattr(Uploader, "work", slowly)
+    monkeypatch.setattr(Run, "_settled", noted)
+    report = send(submitter, tmp_path / "d", parallel=2)
+    assert waited == [True]
+    first = "already there" if well else "failed"
+    assert sorted(report.counts) == sorted({first, "uploaded"})
+    assert count(practice) == before + (1 if well else 2)
+    assert send(submitter, tmp_path / "d").counts == {"already there": 2}
+    assert count(practice) == before + 1  # no blank record is left either
 
 
 def test_many_files_are_looked_for_in_one_list(submitter, tmp_path, monkeypatch, practice):
