@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -177,8 +178,9 @@ def test_a_file_whose_like_is_over_before_it_waits_for_it(submitter, practice, t
 
 
 def test_many_files_are_looked_for_in_one_list(submitter, tmp_path, monkeypatch, practice):
+    own = uuid.uuid4().hex
     for at in range(120):
-        made(tmp_path / "many", f"{at}.txt", f"{at} is a number".encode())
+        made(tmp_path / "many", f"{at}.txt", f"{own} {at} is a number".encode())
     report = send(submitter, tmp_path / "many")
     assert report.counts == {"uploaded": 120}
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
@@ -210,7 +212,7 @@ def test_files_of_a_few_sizes_are_asked_for_without_listing_all(submitter, pract
     )
     for at in range(120):
         made(tmp_path / "many", f"{at}.txt", f"number {at:05}".encode())
-    authz = "/programs/DEMO/projects/alpha/few"
+    authz = f"/programs/DEMO/projects/alpha/{uuid.uuid4().hex}"
     assert send(submitter, tmp_path / "many", authz=authz).counts == {"uploaded": 120}
     assert [facts["size"] for facts in asked] == [12]
     more = [made(tmp_path / "more", f"{at}.txt", f"another {at:05}"[: at + 8].encode()) for at in range(5)]
@@ -223,7 +225,8 @@ def test_files_of_a_few_sizes_are_asked_for_without_listing_all(submitter, pract
 
 
 def test_one_content_in_one_call_has_one_guid(submitter, tmp_path):
-    paths = [made(tmp_path / "twins", f"{at}.bin", b"the same" * 50) for at in range(6)]
+    small = os.urandom(400)
+    paths = [made(tmp_path / "twins", f"{at}.bin", small) for at in range(6)]
     big = os.urandom(5 * MIB)
     paths += [made(tmp_path / "twins", f"big{at}.bin", big) for at in range(3)]
     frame = send(submitter, paths).to_frame()
@@ -233,13 +236,40 @@ def test_one_content_in_one_call_has_one_guid(submitter, tmp_path):
 
 
 def test_many_of_one_content_are_all_reported_again(submitter, tmp_path):
+    content = os.urandom(12)
     for at in range(40):
-        made(tmp_path / "d", f"{at}.txt", b"all the same")
+        made(tmp_path / "d", f"{at}.txt", content)
     first = send(submitter, tmp_path / "d")
     assert first.counts == {"uploaded": 1, "already there": 39}
     again = send(submitter, tmp_path / "d")
     assert again.counts == {"already there": 40}
     assert {one.guid for one in again} == {one.guid for one in first}
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["there", "failing"])
+def test_many_of_one_content_that_are_settled_before_the_others_are_heard(
+    submitter, tmp_path, monkeypatch, again
+):
+    """Those that wait for one of them are settled with it once, whoever is heard first."""
+    content = os.urandom(14)
+    paths = [made(tmp_path / "d", f"{at}.txt", content) for at in range(30)]
+    if not again:
+        assert send(submitter, paths[0]).ok
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
+    else:  # each first one fails at once, and the others are to go on without it
+        monkeypatch.setattr(Uploader, "_send", lambda *_: (_ for _ in ()).throw(errors.NotFound("no")))
+    real, heard = Uploader.over, []
+
+    def over(self: Uploader, job: Any) -> Any:
+        if not heard:  # the first: nobody else is heard before
+            heard.append(job)
+            time.sleep(0.5)
+        return real(self, job)
+
+    monkeypatch.setattr(Uploader, "over", over)
+    report = send(submitter, paths)
+    assert report.counts == ({"failed": 30} if again else {"already there": 30})
+    assert len(report.to_frame()["guid"].unique()) in ((1,) if not again else range(1, 31))
 
 
 def test_a_changed_file_gets_another_guid(submitter, tmp_path):
@@ -293,8 +323,7 @@ def test_a_large_file_by_one_request_is_never_held_whole(submitter, tmp_path):
 def test_empty_and_long_names(submitter, tmp_path):
     empty = made(tmp_path, "empty.txt", b"")
     long = made(tmp_path / "deep", "/".join(["f" * 100] * 2 + ["ü" * 98 + ".x"]), 10)
-    report = send(submitter, [empty])
-    (outcome,) = report
+    (outcome,) = send(submitter, [empty], again=True)  # its content is that of any other
     assert (outcome.status, stored(submitter, outcome.guid)) == ("uploaded", b"")
     (outcome,) = send(submitter, tmp_path / "deep", include_subdirname=True)
     assert outcome.status == "uploaded"
@@ -722,7 +751,8 @@ def test_stop(submitter, tmp_path):
 
 
 def test_the_journal_is_the_users_own_and_holds_no_url(submitter, tmp_path, small_parts):
-    send(submitter, made(tmp_path, "big.bin", 6 * MIB), multipart=True)
+    report = send(submitter, made(tmp_path, "big.bin", 6 * MIB), multipart=True)
+    assert report.ok, report.failed
     (path,) = upload_journal.upload_folder().glob("*.sqlite")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
