@@ -7,34 +7,25 @@ lets an admin's token in.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from .access import Refused
+from .detailed import Failure, detailed_routes
 from .indexd_rules import basic
 from .state import State
-from .web import Json, error_page, route
+from .web import Handler, Json, error_page
 
 PAGE, MOST = 10, 2000
-
-
-class Failure(Exception):
-    """An error, in the service's words."""
-
-    def __init__(self, status: int, detail: Any) -> None:
-        super().__init__(str(detail))
-        self.status = status
-        self.detail = detail
 
 
 def routes(state: State, *, gateway: bool = False) -> list[Route]:
     """Give the routes of the metadata service, with the paths that it has itself."""
     mds = Metadata(state, gateway)
-    table: list[tuple[str, str, Callable[[Request, bytes], Response]]] = [
+    table: list[tuple[str, str, Handler]] = [
         ("GET", "/_status", mds.status),
         ("GET", "/version", mds.version),
         ("GET", "/metadata", mds.listed),
@@ -46,21 +37,7 @@ def routes(state: State, *, gateway: bool = False) -> list[Route]:
         ("PUT", "/metadata/{guid:did}", mds.update),
         ("DELETE", "/metadata/{guid:did}", mds.delete),
     ]
-    return [route(methods, path, _answered(handler)) for methods, path, handler in table]
-
-
-def _answered(handler: Callable[[Request, bytes], Response]) -> Callable[[Request, bytes], Response]:
-    def inner(request: Request, body: bytes) -> Response:
-        try:
-            return handler(request, body)
-        except Failure as failure:
-            if failure.status == 500:
-                return PlainTextResponse("Internal Server Error", 500)
-            return Json({"detail": failure.detail}, failure.status)
-        except Refused:
-            return error_page(403)
-
-    return inner
+    return detailed_routes(table, lambda _: error_page(403))
 
 
 def json_of(body: bytes) -> Any:
@@ -115,7 +92,7 @@ class Metadata:
             return
         kind, _, rest = authorization.partition(" ")
         if kind.lower() == "bearer":
-            raise Failure(500, "Internal Server Error")
+            raise Failure(500, None)
         if kind.lower() != "basic" or not basic(self.state, rest):
             raise Failure(403, "Forbidden")
 

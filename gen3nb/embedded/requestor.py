@@ -5,37 +5,29 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from .access import Refused, User
+from .detailed import Failure, detailed_routes
 from .indexd_store import moment
 from .state import State
-from .web import Json, route
+from .web import Handler, Json
 
 FILTERS = ("request_id", "policy_id", "status", "username", "resource_id", "resource_display_name")
 TIMES = ("created_time", "updated_time")
 _TEXTS = ("policy_id", "resource_path", "username", "status", "resource_id", "resource_display_name")
 
 
-class Failure(Exception):
-    """An error, in the service's words."""
-
-    def __init__(self, status: int, detail: Any) -> None:
-        super().__init__(str(detail))
-        self.status = status
-        self.detail = detail
-
-
-def routes(state: State) -> list[BaseRoute]:
+def routes(state: State) -> list[Route]:
     """Give the routes of requestor, with the paths that it has itself."""
     requestor = Requestor(state)
     state.policies.restore()  # what was signed before, in this folder
-    table: list[tuple[str, str, Callable[[Request, bytes], Response]]] = [
+    table: list[tuple[str, str, Handler]] = [
         ("GET", "/_status", requestor.status),
         ("GET", "/_version", requestor.version),
         ("GET", "/request", requestor.listed),
@@ -44,17 +36,7 @@ def routes(state: State) -> list[BaseRoute]:
         ("POST", "/request/user_resource_paths", requestor.paths),
         ("GET|PUT|DELETE", "/request/{request_id}", requestor.one),
     ]
-    return [route(methods, path, _answered(handler)) for methods, path, handler in table]
-
-
-def _answered(handler: Callable[[Request, bytes], Response]) -> Callable[[Request, bytes], Response]:
-    def inner(request: Request, body: bytes) -> Response:
-        try:
-            return handler(request, body)
-        except Failure as failure:
-            return Json({"detail": failure.detail}, failure.status)
-
-    return inner
+    return detailed_routes(table)
 
 
 def _invalid(kind: str, loc: list[Any], words: str, given: Any = None) -> Failure:

@@ -7,20 +7,20 @@ takes metadata from people who may not write to the metadata service.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .access import Refused, User
+from .access import User
+from .detailed import Failure, detailed_routes
 from .fence import Failure as FenceFailure
 from .fence_data import Files
 from .indexd import shown
 from .indexd_store import IndexRefused
-from .metadata import Failure, json_of
+from .metadata import json_of
 from .state import State
-from .web import Json, route
+from .web import Handler, Json
 
 NOT_UPLOADED = "not_uploaded"
 UNPROVEN = "Could not verify, parse, and/or validate scope from provided access token."
@@ -34,25 +34,13 @@ NO_READING = NO_URL + ". You do not have access to generate the download url for
 def routes(state: State) -> list[Route]:
     """Give the routes, with the paths below ``/mds/objects``."""
     shepherd = Shepherd(state)
-    table: list[tuple[str, str, Callable[[Request, bytes], Response]]] = [
+    table: list[tuple[str, str, Handler]] = [
         ("POST", "/", shepherd.create),
         ("GET", "/{guid:did}/download", shepherd.download),
         ("GET", "/{guid:did}", shepherd.get),
         ("DELETE", "/{guid:did}", shepherd.delete),
     ]
-    return [route(methods, path, _answered(handler)) for methods, path, handler in table]
-
-
-def _answered(handler: Callable[[Request, bytes], Response]) -> Callable[[Request, bytes], Response]:
-    def inner(request: Request, body: bytes) -> Response:
-        try:
-            return handler(request, body)
-        except Failure as failure:
-            return Json({"detail": failure.detail}, failure.status)
-        except Refused:
-            return Json({"detail": UNPROVEN}, 401)
-
-    return inner
+    return detailed_routes(table, lambda _: Json({"detail": UNPROVEN}, 401))
 
 
 class Shepherd:
