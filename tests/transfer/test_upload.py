@@ -12,7 +12,6 @@ import threading
 import time
 import tracemalloc
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-import gen3nb
 from gen3nb import errors
 from gen3nb.client.fence_files import FileRoutes
-from gen3nb.transfer import carrying, naming, outgoing, parts, patience, upload_journal
+from gen3nb.transfer import carrying, outgoing, parts, upload_journal
 from gen3nb.transfer.confirming import place_of
 from gen3nb.transfer.present import Present
 from gen3nb.transfer.upload_loop import Run
@@ -33,35 +31,7 @@ AUTHZ = "/programs/DEMO/projects/alpha"
 MIB = 1 << 20
 
 
-@pytest.fixture(scope="module")
-def practice() -> Iterator[gen3nb.Commons]:
-    """A commons of its own: its index is counted."""
-    everything = ["create", "read", "update", "delete"]
-    users = {
-        "submitter": {AUTHZ: everything, "/data_file": ["file_upload"]},
-        "narrow": {AUTHZ: ["create", "read"]},
-        "reader": {AUTHZ: ["read"]},
-    }
-    with gen3nb.sandbox(users=users) as practice:
-        yield practice
-
-
-@pytest.fixture(scope="module")
-def submitter(practice: gen3nb.Commons) -> Iterator[gen3nb.Commons]:
-    with practice.sandbox.as_user("submitter") as submitter:
-        yield submitter
-
-
-@pytest.fixture(autouse=True)
-def home(practice, tmp_path, monkeypatch) -> Iterator[Path]:
-    """A journal for each test, short pauses, and no fault that stays."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(parts, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(naming, "PAUSE", 0.01)
-    yield tmp_path
-    practice.sandbox.faults.clear()
-    practice.sandbox.settings(indexing=True)
+pytestmark = pytest.mark.usefixtures("uploads")
 
 
 @pytest.fixture

@@ -7,38 +7,24 @@ import multiprocessing
 import os
 import pickle
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import gen3nb
 from gen3nb import errors
-from gen3nb.transfer import carrying, naming, outgoing, parts, patience, upload_journal
+from gen3nb.transfer import carrying, outgoing, upload_journal
 
 AUTHZ = "/programs/DEMO/projects/alpha"
 MIB = 1 << 20
 SMALL = ("a.bin", "b/b.bin", "c.bin")
 
 
-@pytest.fixture(scope="module")
-def practice() -> Iterator[gen3nb.Commons]:
-    with gen3nb.sandbox() as practice:
-        yield practice
-
-
 @pytest.fixture(autouse=True)
-def home(practice, tmp_path, monkeypatch) -> Iterator[None]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(parts, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(naming, "PAUSE", 0.01)
+def small_parts(uploads, monkeypatch) -> None:
     monkeypatch.setattr(carrying, "LOOKS", 0.05)
     monkeypatch.setattr(outgoing, "USUAL_PART", 5 * MIB)
-    yield
-    practice.sandbox.faults.clear()
 
 
 @pytest.fixture

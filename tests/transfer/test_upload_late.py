@@ -14,40 +14,18 @@ from urllib.parse import unquote
 import pytest
 from test_upload import AUTHZ, count, is_there, made, records, send
 
-import gen3nb
 from gen3nb import errors
 from gen3nb.client.fence_files import FileRoutes
 from gen3nb.client.indexd import Indexd
 from gen3nb.client.metadata import Metadata
-from gen3nb.transfer import naming, parts, patience, upload
+from gen3nb.transfer import naming, upload
 from gen3nb.transfer.upload_journal import UploadJournal
 
 WAIT = 0.2  # seconds that the commons has to look at a file
 OTHERS = "/programs/DEMO/projects/others"
 
 
-@pytest.fixture(scope="module")
-def practice() -> Iterator[gen3nb.Commons]:
-    users = {"submitter": {AUTHZ: ["create", "read", "update", "delete"], "/data_file": ["file_upload"]}}
-    with gen3nb.sandbox(users=users) as practice:
-        yield practice
-
-
-@pytest.fixture(scope="module")
-def submitter(practice: gen3nb.Commons) -> Iterator[gen3nb.Commons]:
-    with practice.sandbox.as_user("submitter") as submitter:
-        yield submitter
-
-
-@pytest.fixture(autouse=True)
-def home(practice, tmp_path, monkeypatch) -> Iterator[None]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    for room in (parts, patience):
-        monkeypatch.setattr(room, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(naming, "PAUSE", 0.01)
-    yield
-    practice.sandbox.faults.clear()
-    practice.sandbox.settings(indexing=True)
+pytestmark = pytest.mark.usefixtures("uploads")
 
 
 @pytest.fixture

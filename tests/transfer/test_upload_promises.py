@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -13,41 +12,17 @@ from typing import Any
 import pytest
 from test_upload import AUTHZ, MIB, count, is_there, made, records, send
 
-import gen3nb
 from gen3nb.client.fence_files import FileRoutes, Presigned
 from gen3nb.client.storage import Storage
-from gen3nb.transfer import naming, outgoing, parts, patience, upload_job, uploader
+from gen3nb.transfer import naming, outgoing, upload_job, uploader
 from gen3nb.transfer.confirming import Confirmer, Waiting
 from gen3nb.transfer.outgoing import FileChanged, Snapshot, part_size, read_blocks
 from gen3nb.transfer.upload_journal import UploadJournal
 
 
-@pytest.fixture(scope="module")
-def practice() -> Iterator[gen3nb.Commons]:
-    users = {
-        "submitter": {AUTHZ: ["create", "read", "update", "delete"], "/data_file": ["file_upload"]},
-        "narrow": {AUTHZ: ["create", "read"]},
-    }
-    with gen3nb.sandbox(users=users) as practice:
-        yield practice
-
-
-@pytest.fixture(scope="module")
-def submitter(practice: gen3nb.Commons) -> Iterator[gen3nb.Commons]:
-    with practice.sandbox.as_user("submitter") as submitter:
-        yield submitter
-
-
 @pytest.fixture(autouse=True)
-def home(practice, tmp_path, monkeypatch) -> Iterator[None]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    for room in (parts, patience):
-        monkeypatch.setattr(room, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(naming, "PAUSE", 0.01)
+def small_parts(uploads, monkeypatch) -> None:
     monkeypatch.setattr(outgoing, "USUAL_PART", 5 * MIB)
-    yield
-    practice.sandbox.faults.clear()
-    practice.sandbox.settings(indexing=True)
 
 
 class Pauses(threading.Event):
