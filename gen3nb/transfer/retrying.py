@@ -57,7 +57,7 @@ def files_of_manifest(manifest: Source, folder: str | os.PathLike[str]) -> tuple
         rows.append({"path": str(path), "file_name": name, "guid": entry.guid})
     if not rows:
         raise TransferError("The manifest names no file with a GUID.")
-    return pd.DataFrame(rows), notes
+    return pd.DataFrame(rows, dtype=object), notes
 
 
 def groups_of_failures(
@@ -75,34 +75,32 @@ def groups_of_failures(
     failures = read_failures(path)
     guids = [one.guid for one in failures if one.guid]
     there = connection.indexd.bulk(guids) if guids else {}
-    groups: dict[tuple[Any, ...], list[Failure]] = {}
-    for one in failures:
-        # what stands beside it by now, which may be put right since then; else what the log says
-        sidecar = one.sidecar and os.path.exists(os.path.splitext(one.path)[0] + SIDECAR)
-        groups.setdefault((one.authz, one.bucket, one.multipart, sidecar), []).append(one)
-    found = []
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     with UploadJournal(connection.endpoint, connection.auth.username or "") as journal:
-        for (authz, bucket, multipart, sidecar), held in groups.items():
-            rows = [
-                {
-                    "path": one.path,
-                    "file_name": one.name,
-                    # what the journal knows it goes on with by itself
-                    "guid": one.guid if one.guid in there and not journal.holds(one.guid) else None,
-                }
-                for one in held
-            ]
-            options: dict[str, Any] = {
-                "authz": list(authz),
-                "bucket": bucket or None,
-                "multipart": multipart or None,
-            }
-            told = {
-                one.path: {name: held for name, held in one.metadata.items() if held}
-                for one in held
-                if any(one.metadata.values())
-            }
-            options |= {"metadata": True} if sidecar else {"metadata": told} if told else {}
-            options["retries"] = max(one.retries for one in held) + 1
-            found.append((pd.DataFrame(rows), options))
+        for one in failures:
+            # what was begun goes on under its GUID only if it is given as it was then
+            wished = journal.wished(one.path, one.guid) if one.guid in there else None
+            guid, again = wished if wished is not None else (one.guid if one.guid in there else "", False)
+            # what stands beside it by now, which may be put right since then; else what the log says
+            sidecar = one.sidecar and os.path.exists(os.path.splitext(one.path)[0] + SIDECAR)
+            row = {"path": one.path, "file_name": one.name, "guid": guid or None, "of": one}
+            groups.setdefault((one.authz, one.bucket, one.multipart, sidecar, again), []).append(row)
+    found = []
+    for (authz, bucket, multipart, sidecar, again), rows in groups.items():
+        held: list[Failure] = [row.pop("of") for row in rows]
+        told = {
+            one.path: {name: said for name, said in one.metadata.items() if said}
+            for one in held
+            if any(one.metadata.values())
+        }
+        options: dict[str, Any] = {
+            "authz": list(authz),
+            "bucket": bucket or None,
+            "multipart": multipart or None,
+            "metadata": sidecar or told,
+            "again": again,
+            "retries": max(one.retries for one in held) + 1,
+        }
+        # as objects: Arrow's texts cannot hold a name that is no text, which then fails alone
+        found.append((pd.DataFrame(rows, dtype=object), options))
     return found

@@ -251,6 +251,21 @@ class UploadJournal:
         """Say whether a GUID is that of any file."""
         return bool(self._do("select 1 from file where guid = ? limit 1", guid))
 
+    def wished(self, path: str, guid: str) -> tuple[str, bool] | None:
+        """Say how a file was given when it got its GUID, so that it is found again.
+
+        Returns
+        -------
+        tuple of str and bool, or None
+            The GUID that was named for it, empty where it got a new one; and whether it was to go again.
+            ``None``: the file is not known under that GUID.
+        """
+        row = self._do("select target from file where path = ? and guid = ? limit 1", path, guid)
+        if not row:
+            return None
+        _, _, named, again = json.loads(row[0]["target"])
+        return str(named), bool(again)
+
     # -- below ---------------------------------------------------------------------------------------------
 
     def _opened(self) -> sqlite3.Connection:

@@ -149,6 +149,7 @@ class FileLog:
                 self._tell(one, metadata)
         problem = ""
         try:
+            self._reserve()
             self._write()
         except OSError as error:
             problem = error.strerror or type(error).__name__
@@ -185,6 +186,18 @@ class FileLog:
             self._write()
             if not self._left:
                 self.failed.unlink(missing_ok=True)
+
+    def _reserve(self) -> None:
+        """Take a name that no other run has: several may begin within one second."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        number, first = 1, self.failed
+        while True:
+            try:
+                os.close(os.open(self.failed, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                return
+            except FileExistsError:
+                number += 1
+                self.failed = first.with_name(f"{first.stem}_{number}.json")
 
     def _write(self) -> None:
         self._written = time.monotonic()

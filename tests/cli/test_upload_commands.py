@@ -302,6 +302,60 @@ def test_a_metadata_file_that_is_repaired_is_read_when_it_is_tried_again(run, ho
     assert commons.metadata.get(guid) == {"colour": "green"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are texts")
+def test_a_name_that_is_no_text_keeps_no_other_file_from_going_again(run, home, commons, tmp_path):
+    folder = made(tmp_path / "d", "good.bin").parent
+    (folder / os.fsdecode(b"\xff\xfe.bin")).write_bytes(os.urandom(100))
+    commons.sandbox.faults.add("storage-500", path="*good.bin")
+    assert run("upload", "--upload-path=d", f"--authz={AUTHZ}").returncode == 1
+    commons.sandbox.faults.clear()
+    (path,) = (home / ".gen3" / "logs").glob("p_failed_log_*.json")
+    done = run("retry-upload", f"--failed-log-path={path}")
+    assert done.returncode == 1
+    assert "1 uploaded, 1 failed" in done.stdout
+    assert "its name is no text" in done.stderr
+
+
+def test_a_guid_that_was_named_is_kept_when_it_is_tried_again(run, home, commons, tmp_path):
+    path = made(tmp_path, "named.bin")
+    guid = commons.indexd.create_blank(file_name="named.bin", uploader="x", authz=[AUTHZ])["did"]
+    before = commons.indexd.stats()["fileCount"]
+    commons.sandbox.faults.add("storage-500", path="*named.bin")
+    assert run("upload-single", f"--guid={guid}", "--file=named.bin").returncode == 1
+    commons.sandbox.faults.clear()
+    (failed,) = (home / ".gen3" / "logs").glob("p_failed_log_*.json")
+    done = run("retry-upload", f"--failed-log-path={failed}")
+    assert done.returncode == 0, done.stderr
+    assert f'Successfully uploaded file "{path}" to GUID {guid}.' in done.stderr
+    assert stored(commons, guid) == path.read_bytes()
+    assert commons.indexd.stats()["fileCount"] == before
+
+
+def test_what_was_to_go_up_again_gets_one_more_guid_and_not_two(run, home, commons, tmp_path):
+    made(tmp_path, "twice.bin")
+    assert run("upload", "--upload-path=twice.bin", f"--authz={AUTHZ}").returncode == 0
+    before = commons.indexd.stats()["fileCount"]
+    commons.sandbox.faults.add("storage-500", path="*twice.bin")
+    assert run("upload", "--upload-path=twice.bin", f"--authz={AUTHZ}", "--again").returncode == 1
+    commons.sandbox.faults.clear()
+    (failed,) = (home / ".gen3" / "logs").glob("p_failed_log_*.json")
+    (entry,) = log(home, failed.name)
+    done = run("retry-upload", f"--failed-log-path={failed}")
+    assert done.returncode == 0, done.stderr
+    assert f"to GUID {entry['GUID']}." in done.stderr
+    assert commons.indexd.stats()["fileCount"] == before + 1
+
+
+def test_two_runs_of_one_second_have_a_failed_log_each(run, home, commons, tmp_path, monkeypatch):
+    monkeypatch.setattr("gen3nb.transfer.upload_log.time", _StandingClock)
+    for name in ("a.bin", "b.bin"):
+        made(tmp_path, name)
+        commons.sandbox.faults.add("storage-500", path=f"*{name}")
+        assert run("upload", f"--upload-path={name}", f"--authz={AUTHZ}").returncode == 1
+    logs = sorted((home / ".gen3" / "logs").glob("p_failed_log_*.json"))
+    assert [[one["Filename"] for one in log(home, path.name)] for path in logs] == [["a.bin"], ["b.bin"]]
+
+
 def test_what_goes_to_several_places_is_tried_again_whole(run, commons, tmp_path):
     paths = [made(tmp_path, f"{name}.bin") for name in "ab"]
     nowhere = "/programs/NONE/projects/none"  # nobody but the admin may write there
@@ -346,6 +400,16 @@ def test_files_that_were_not_begun_are_counted_and_not_all_named(run, commons, t
     assert process.returncode == 130
     assert sum("not started  interrupted" in line for line in shown.splitlines()) == 5
     assert "more that were not started" in shown
+
+
+class _StandingClock:
+    """One second that does not pass."""
+
+    monotonic = staticmethod(time.monotonic)
+
+    @staticmethod
+    def strftime(form: str) -> str:
+        return time.strftime(form, time.gmtime(0))
 
 
 def _with(target: list[str], *words: str) -> int:
