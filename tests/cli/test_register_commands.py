@@ -84,6 +84,29 @@ def there(commons: gen3nb.Commons, *names: str) -> list[dict]:
     return [record for record in records if record["file_name"] in names]
 
 
+def test_what_cannot_be_understood_stops_its_row_alone(run, commons, tmp_path):
+    good, size, guid = entry(), entry(size="many"), entry(guid="...")
+    written(tmp_path / "m.tsv", good, size, guid)
+    done = run("register", "m.tsv", f"--project={PROJECT}", "--yes")
+    assert done.returncode == 1
+    assert "its size is no number of bytes: 'many'" in done.stdout
+    assert "'...' is no GUID" in done.stdout
+    assert len(there(commons, *(one["file_name"] for one in (good, size, guid)))) == 1
+    table = pd.read_csv(tmp_path / "m-to-repair.tsv", sep="\t", dtype=str)
+    assert table["size"].tolist() == ["many", "12"]
+    table.assign(size="12", guid=None).to_csv(tmp_path / "m-to-repair.tsv", sep="\t", index=False)
+    assert run("register", "m-to-repair.tsv", f"--project={PROJECT}", "--yes").returncode == 0
+    assert len(there(commons, *(one["file_name"] for one in (good, size, guid)))) == 3
+    # a list that is to be written or downloaded by names the row
+    made = run("manifest", "make", "m.tsv", "-o", "out.json", user=None)
+    assert made.returncode == 1
+    assert "Line 3 of m.tsv: its size is no number of bytes: 'many'" in made.stderr
+    assert not (tmp_path / "out.json").exists()
+    checked = run("manifest", "check", "m.tsv", user=None)
+    assert checked.returncode == 1
+    assert "its size is no number of bytes: 'many'" in checked.stdout + checked.stderr
+
+
 def test_a_manifest_is_checked_then_registered_and_what_is_wrong_is_repaired(run, commons, tmp_path):
     good, bad = entry(), entry(md5="wrong", subject="S-1")
     written(tmp_path / "m.tsv", good, bad)
