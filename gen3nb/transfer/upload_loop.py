@@ -96,8 +96,7 @@ class Run:
         self._started = time.monotonic()
         self._again: deque[Job] = deque()
         self._claimed: deque[Job] = deque()
-        self._under_way: set[Job] = set()
-        self._let_go: set[Job] = set()  # under way still, and what they waited for is settled
+        self._under_way = 0
         self._over: SimpleQueue[tuple[Job, Future[Job]]] = SimpleQueue()
         self._sent: dict[str, list[Job]] = {}  # of one content several may have been sent before
 
@@ -120,7 +119,7 @@ class Run:
         new = self._new()
         noted = time.monotonic()
         while True:
-            while len(self._under_way) < most and (job := self._next(new)) is not None:
+            while self._under_way < most and (job := self._next(new)) is not None:
                 self._hand_out(pool, job)
             if not self._under_way and not self._sent:
                 break
@@ -142,7 +141,7 @@ class Run:
 
     def _hand_out(self, pool: ThreadPoolExecutor, job: Job) -> None:
         """Let a thread work on a file."""
-        self._under_way.add(job)
+        self._under_way += 1
         future = pool.submit(self.uploader.work, job)
         future.add_done_callback(lambda done: self._over.put((job, done)))
 
@@ -157,7 +156,7 @@ class Run:
             # now and then, so that what waits to be written down does not wait for long
             job, future = self._over.get(timeout=min(pause or WRITTEN_AFTER, WRITTEN_AFTER))
             while True:
-                self._under_way.discard(job)
+                self._under_way -= 1
                 self._take(job, future)
                 job, future = self._over.get_nowait()
 
@@ -240,14 +239,11 @@ class Run:
             self._failed(job, error)
         elif error is not None:
             raise error
-        elif job in self._let_go:
-            self._let_go.discard(job)
-            self._go_on(job)
         elif job.status:
             self._settle(job, job.status, job.why)
         elif job.follows:
             # here and not by its thread: the other may be over by now
-            if not self.uploader.follow(job):
+            if not self.uploader.existing.follow(job):
                 self._again.append(job)
         else:
             self._sent.setdefault(job.guid, []).append(job)
@@ -350,18 +346,11 @@ class Run:
             )
         if self.log is not None:
             self.log.settle(job.file, outcome)
-        for other in self.uploader.over(job):
-            if other in self._under_way:  # the thread that found it out has not been heard yet
-                self._let_go.add(other)
+        for other in self.uploader.existing.over(job):
+            if other.status:
+                self._settle(other, other.status, other.why, other.hash)
             else:
-                self._go_on(other)
-
-    def _go_on(self, job: Job) -> None:
-        """Go on with a file that waited for another one of its content."""
-        if job.status:
-            self._settle(job, job.status, job.why, job.hash)
-        else:
-            self._again.append(job)
+                self._again.append(other)
 
 
 def _is_for_all(error: Gen3Error) -> bool:

@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gen3nb.client.fence_files import Presigned
 from gen3nb.errors import Gen3Error, NotFound, PermissionDenied, TransferError
 from gen3nb.transfer.beginning import Beginnings
+from gen3nb.transfer.existing import Existing
 from gen3nb.transfer.naming import Namer
 from gen3nb.transfer.outgoing import (
     LARGEST_WHOLE,
@@ -26,15 +27,12 @@ from gen3nb.transfer.outgoing import (
 )
 from gen3nb.transfer.parts import NoParts, Sender, Sent
 from gen3nb.transfer.patience import patiently
-from gen3nb.transfer.present import SINGLY, Present, agree
 from gen3nb.transfer.report import bytes_of
 from gen3nb.transfer.sources import state_of
 from gen3nb.transfer.upload_job import (
     Job,
     Wishes,
     begun_of,
-    described,
-    is_blank,
     shot_of,
     too_large,
 )
@@ -86,19 +84,15 @@ class Uploader:
         facts: Facts,
         beginnings: Beginnings,
     ) -> None:
-        self.facts = facts
         self.fence = fence
-        self.indexd = indexd
         self.journal = journal
         self.sender = sender
         self.wishes = wishes
-        self.username = username
-        self.sizes = sizes
         self.stop = stop
         self.namer = Namer(fence, beginnings, indexd, journal, wishes, username, stop)
-        self._present: dict[tuple[str, ...], Present] = {}
-        self._first: dict[tuple[int, str, tuple[str, ...]], Job] = {}
-        self._lock = threading.Lock()
+        self.existing = Existing(
+            indexd, journal, facts, wishes, username, sizes, stop, sender.moved, self.take_back
+        )
         self._no_parts = ""  # why this commons takes none
 
     def work(self, job: Job) -> Job:
@@ -123,7 +117,7 @@ class Uploader:
         if job.status or self._is_known(job):
             return job
         content = self._read(job)
-        if not job.resent and self._is_there(job):
+        if not job.resent and self.existing.is_there(job):
             return job
         url = None
         if not job.guid:
@@ -216,119 +210,10 @@ class Uploader:
             sums.update(content)
             job.begun = replace(begun, hashes=sums.hashes)
             return content
-        if self._may_be_there(job):
+        if self.existing.may_be_there(job):
             length = (begun.part_size or part_size(shot.size)) if self._in_parts(job) else 0
             job.read = carrier.read_over(shot, length)
             job.begun = replace(begun, hashes=job.read.hashes)
-        return None
-
-    def _may_be_there(self, job: Job) -> bool:
-        """Say whether the commons, or another file of this call, may have the same content."""
-        size = shot_of(job).size
-        if job.guid:
-            return not is_blank(self._record(job))
-        if self.sizes[size] > 1:
-            return True
-        return not self.wishes.again and patiently(lambda: self._of(job).has_size(size), self.stop)
-
-    def _of(self, job: Job) -> Present:
-        key = tuple(sorted(job.authz))
-        with self._lock:
-            if key not in self._present:
-                count = sum(self.sizes.values())
-                self._present[key] = Present(self.indexd, key, self.username, count, trial=SINGLY)
-            return self._present[key]
-
-    def _is_there(self, job: Job) -> bool:
-        """Settle a file whose content has a GUID already; say whether it is so."""
-        begun, shot = begun_of(job), shot_of(job)
-        if begun.guid:
-            return self._record_has_it(job) or self._is_elsewhere(job)
-        if self.wishes.again or not begun.hashes:
-            return False
-        job.key = (shot.size, begun.hashes["sha256"], tuple(sorted(job.authz)))
-        with self._lock:
-            there = self.facts.find(*job.key)
-            first = self._first.setdefault(job.key, job) if there is None else job
-            if first is not job:
-                job.follows = True
-                return True
-        if there is not None:
-            job.begun = self.journal.note_later(begun, guid=there[0], state="done")
-            job.settle("already there", f"the same content as {there[1]}", "sha256")
-            self.sender.moved(shot.size)
-            return True
-        found = patiently(lambda: self._of(job).find(shot.size, begun.hashes), self.stop)
-        if found is None:
-            return False
-        if not found["urls"]:  # a record that waits for its bytes
-            job.begun = self.journal.note(begun, guid=found["did"])
-            return False
-        job.begun = replace(begun, guid=found["did"])
-        job.begun = self.journal.note_later(job.begun, state="done")
-        job.settle("already there", "", agree(found["hashes"], begun.hashes) or "")
-        self.sender.moved(shot.size)
-        return True
-
-    def _record_has_it(self, job: Job) -> bool:
-        """See whether the record that the file belongs to is still to be filled."""
-        begun, shot = begun_of(job), shot_of(job)
-        record = self._record(job)
-        if record is None and job.file.guid:
-            raise NotFound(
-                f"the commons has no record {job.file.guid} to upload this file to", service="indexd"
-            )
-        if record is None:
-            job.begun = self.journal.note(begun, guid="", upload="", part_size=0)
-            self.journal.forget_parts(begun)
-            return self._is_there(job)
-        if is_blank(record):
-            job.made = not job.file.guid
-            return False
-        kind = agree(record["hashes"], begun.hashes) if begun.hashes else None
-        if record["size"] == shot.size and kind:
-            if not record["urls"]:
-                return False
-            job.begun = self.journal.note_later(begun, state="done")
-            job.settle("already there", "", kind)
-            self.sender.moved(shot.size)
-            return True
-        if job.file.guid:
-            raise TransferError(
-                f"the record {job.file.guid} is of another file: {described(record)}; this one has "
-                f"{shot.size:,} bytes. A new version of a file gets a GUID of its own"
-            )
-        # what was sent before it changed came in after all
-        job.begun = self.journal.note(begun, guid="", upload="", part_size=0)
-        self.journal.forget_parts(begun)
-        return self._is_there(job)
-
-    def _is_elsewhere(self, job: Job) -> bool:
-        """Settle a file that has a blank record where its content has come under another GUID since.
-
-        That is so where it failed, and another file of the same content did not.
-        """
-        begun, shot = begun_of(job), shot_of(job)
-        if not job.made or self.wishes.again or not begun.hashes:
-            return False
-        found = patiently(lambda: self._of(job).find(shot.size, begun.hashes), self.stop)
-        if found is None or not found["urls"] or found["did"] == begun.guid:
-            return False
-        self.take_back(job)
-        if job.begun is not None:  # the blank record stays: then it gets its file
-            job.why = ""
-            return False
-        job.begun = self.journal.note_later(replace(begun, guid=found["did"], state="done"))
-        job.settle("already there", "", agree(found["hashes"], begun.hashes) or "")
-        self.sender.moved(shot.size)
-        return True
-
-    def _record(self, job: Job) -> dict[str, Any] | None:
-        try:
-            return patiently(lambda: self.indexd.get(job.guid), self.stop)
-        except NotFound as error:
-            if error.facts.get("absent"):
-                raise
         return None
 
     # -- its bytes -----------------------------------------------------------------------------------------
@@ -390,32 +275,6 @@ class Uploader:
         self.journal.forget_parts(begun)
         job.begun = self.journal.note(begun, state="begun", upload="", part_size=0)
         job.from_journal = False
-
-    def follow(self, job: Job) -> bool:
-        """Let a file wait for the one of its content that is on its way; say whether there still is one."""
-        job.follows = False
-        with self._lock:
-            first = self._first.get(job.key) if job.key is not None else None
-            if first is None or first is job:
-                return False
-            first.followers.append(job)
-            return True
-
-    def over(self, job: Job) -> list[Job]:
-        """Note that a file is settled, and give those that waited for it.
-
-        They are settled with it; if it failed, they are to be worked on anew.
-        """
-        with self._lock:
-            waited, job.followers = job.followers, []
-            if job.key is not None and self._first.get(job.key) is job:
-                del self._first[job.key]
-        for one in waited:
-            if job.status not in ("failed", "not started"):
-                one.begun = self.journal.note_later(begun_of(one), guid=job.guid, state="done")
-                one.settle("already there", f"the same content as {job.file.path}", job.hash)
-                self.sender.moved(shot_of(one).size)
-        return waited
 
     def take_back(self, job: Job) -> None:
         """Delete the record that was made for a file which is refused; say so where that does not go."""

@@ -23,6 +23,7 @@ from gen3nb import errors
 from gen3nb.client.fence_files import FileRoutes
 from gen3nb.transfer import carrying, outgoing, parts, upload_journal
 from gen3nb.transfer.confirming import place_of
+from gen3nb.transfer.existing import Existing
 from gen3nb.transfer.present import Present
 from gen3nb.transfer.upload_loop import Run
 from gen3nb.transfer.uploader import Uploader
@@ -228,15 +229,15 @@ def test_many_of_one_content_that_are_settled_before_the_others_are_heard(
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
     else:  # each first one fails at once, and the others are to go on without it
         monkeypatch.setattr(Uploader, "_send", lambda *_: (_ for _ in ()).throw(errors.NotFound("no")))
-    real, heard = Uploader.over, []
+    real, heard = Existing.over, []
 
-    def over(self: Uploader, job: Any) -> Any:
+    def over(self: Existing, job: Any) -> Any:
         if not heard:  # the first: nobody else is heard before
             heard.append(job)
             time.sleep(0.5)
         return real(self, job)
 
-    monkeypatch.setattr(Uploader, "over", over)
+    monkeypatch.setattr(Existing, "over", over)
     report = send(submitter, paths)
     assert report.counts == ({"failed": 30} if again else {"already there": 30})
     assert len(report.to_frame()["guid"].unique()) in ((1,) if not again else range(1, 31))
