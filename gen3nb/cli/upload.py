@@ -333,7 +333,8 @@ class _Told:
         self.log.begin(files, authz, **options)
         if not is_terminal(sys.stderr):  # there the bar says it
             theirs = all(file.guid for file in files)
-            where = ", ".join(authz) or ("whom their records name" if theirs else "nobody but you")
+            others = "whom their metadata name" if options.get("metadata") else "nobody but you"
+            where = ", ".join(authz) or ("whom their records name" if theirs else others)
             note(f"Uploading {counted(len(files), 'file')} for {where} at {self.endpoint}")
 
     def settle(self, file: LocalFile, outcome: Outcome) -> None:

@@ -197,10 +197,6 @@ def upload(
             showing(progress, total, f"Uploading to {connection.endpoint}", unit="B") as meter,
         ):
             run = Run(found, wishes, stop or threading.Event(), log, by_path(metadata))
-            if not resources and not all(one.guid for one in found.files):
-                run.notes.append(
-                    "Without authz only you can read these files, until a record describes them."
-                )
             shepherd, why = shepherd_of(connection.profile, connection.transport)
             run.notes += [why] if why else []
             beginnings = Beginnings(connection.fence, shepherd, wishes.bucket, run.notes.append)

@@ -84,6 +84,7 @@ class Run:
         self._facts: dict[int, FileMetadata] = {}  # by a file's place
         self._told: list[tuple[Job, str, str, str]] = []  # whose facts are to be stored
         self._without = 0  # files that nothing is said of
+        self._for_nobody = False  # whether some have no authz
         self.found = found
         self.wishes = wishes
         self.stop = stop
@@ -213,6 +214,7 @@ class Run:
     def _understood(self, job: Job) -> bool:
         """Read what is said of a file; say whether that went."""
         if not self.metadata or job.file.why:
+            self._look_who_reads(job)
             return True
         try:
             facts = facts_of(job.file, self.metadata)
@@ -221,12 +223,20 @@ class Run:
             return False
         if facts is None:
             self._without += 1
+            self._look_who_reads(job)
             return True
         job.authz = facts.authz or job.authz
         job.said = facts
+        self._look_who_reads(job)
         if facts:
             self._facts[job.at] = facts
         return True
+
+    def _look_who_reads(self, job: Job) -> None:
+        """Say once that nobody else can read what has no authz."""
+        if not (self._for_nobody or job.authz or job.file.guid or job.file.why):
+            self._for_nobody = True
+            self.notes.append("Without authz only you can read these files, until a record describes them.")
 
     @property
     def _why_stopped(self) -> str:

@@ -235,6 +235,10 @@ def test_metadata(run, commons, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "1 file" in done.stderr
     assert "NAME_metadata.json" in done.stderr
+    assert "Without authz only you" in done.stderr  # of the other
+    alone = run("upload", "--upload-path=d/a.bam", "--metadata")
+    assert "for whom their metadata name" in alone.stderr
+    assert "only you" not in alone.stderr
     guids = {
         line.split('"')[1]: line.split()[-1].rstrip(".")
         for line in done.stderr.splitlines()
