@@ -40,6 +40,8 @@ class Existing:
         Told how many bytes need not go.
     take_back : callable
         Deletes the blank record of a file.
+    unheard : callable
+        Finds the record that was made for a file, and that nobody has heard of.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Existing:
         stop: threading.Event,
         moved: Moved,
         take_back: Callable[[Job], None],
+        unheard: Callable[[Job], None],
     ) -> None:
         self.indexd = indexd
         self.journal = journal
@@ -63,6 +66,7 @@ class Existing:
         self.stop = stop
         self.moved = moved
         self._take_back = take_back
+        self._unheard = unheard
         self._present: dict[tuple[str, ...], Present] = {}
         self._first: dict[tuple[int, str, tuple[str, ...]], Job] = {}
         self._lock = threading.Lock()
@@ -71,7 +75,9 @@ class Existing:
         """Say whether the commons, or another file of this call, may have the same content."""
         size = shot_of(job).size
         if job.guid:
-            return not is_blank(self._record(job))
+            blank = is_blank(self._record(job))
+            if job.file.guid or not blank:
+                return not blank
         if self.sizes[size] > 1:
             return True
         return not self.wishes.again and patiently(lambda: self._of(job).has_size(size), self.stop)
@@ -84,89 +90,100 @@ class Existing:
                 self._present[key] = Present(self.indexd, key, self.username, count, trial=SINGLY)
             return self._present[key]
 
+    def enter(self, job: Job) -> None:
+        """Let others of its content wait for a file that the journal has as sent."""
+        if begun_of(job).hashes and not (job.file.guid or self.wishes.again):
+            self._first_of(job)
+
     def is_there(self, job: Job) -> bool:
         """Settle a file whose content has a GUID already; say whether it is so."""
-        begun, shot = begun_of(job), shot_of(job)
-        if begun.guid:
-            return self._record_has_it(job) or self._is_elsewhere(job)
-        if self.wishes.again or not begun.hashes:
-            return False
-        job.key = (shot.size, begun.hashes["sha256"], tuple(sorted(job.authz)))
-        with self._lock:
-            there = self.facts.find(*job.key)
-            first = self._first.setdefault(job.key, job) if there is None else job
-            if first is not job:
-                job.follows = True
-                return True
-        if there is not None:
-            job.begun = self.journal.note_later(begun, guid=there[0], state="done")
-            job.settle("already there", f"the same content as {there[1]}", "sha256")
-            self.moved(shot.size)
+        if begun_of(job).hashes and not begun_of(job).guid:
+            self._unheard(job)
+        if begun_of(job).guid and self._record_has_it(job):
             return True
-        found = patiently(lambda: self._of(job).find(shot.size, begun.hashes), self.stop)
-        if found is None:
+        begun, size = begun_of(job), shot_of(job).size
+        if job.file.guid or self.wishes.again or not begun.hashes:
             return False
-        if not found["urls"]:  # a record that waits for its bytes
+        first, there = self._first_of(job)
+        if first is not job:
+            job.follows = True
+            return True
+        if there is not None:
+            self._settle(job, there[0], f"the same content as {there[1]}", "sha256")
+            return True
+        found = patiently(lambda: self._of(job).find(size, begun.hashes), self.stop)
+        if found is not None and found["urls"] and found["did"] != begun.guid:
+            self._settle(job, found["did"], "", agree(found["hashes"], begun.hashes) or "")
+            return True
+        if begun.guid:
+            return False
+        if found is not None:  # a record that waits for its bytes
             job.begun = self.journal.note(begun, guid=found["did"])
             return False
-        job.begun = replace(begun, guid=found["did"])
-        job.begun = self.journal.note_later(job.begun, state="done")
-        job.settle("already there", "", agree(found["hashes"], begun.hashes) or "")
-        self.moved(shot.size)
-        return True
+        return self._is_begun(job)
+
+    def _first_of(self, job: Job) -> tuple[Job, tuple[str, str] | None]:
+        """Give the first file of this content that is worked on, and GUID and path of one that is there."""
+        begun = begun_of(job)
+        key = (shot_of(job).size, begun.hashes["sha256"], tuple(sorted(job.authz)))
+        with self._lock:
+            if job.key not in (None, key) and self._first.get(job.key) is job:
+                del self._first[job.key]  # it has changed since
+            job.key = key
+            there = self.facts.find(*key)
+            return (self._first.setdefault(key, job) if there is None else job), there
+
+    def _settle(self, job: Job, guid: str, why: str, kind: str) -> None:
+        """Settle a file whose content is there under a GUID; no blank record of its own stays beside it."""
+        begun = begun_of(job)
+        if begun.guid and begun.guid != guid:
+            self._take_back(job)
+            why = "; ".join(part for part in (why, job.why) if part)
+        done = replace(begun, guid=guid, state="done", upload="", part_size=0)
+        job.begun = self.journal.note_later(done)
+        job.settle("already there", why, kind)
+        self.moved(shot_of(job).size)
 
     def _record_has_it(self, job: Job) -> bool:
-        """See whether the record that the file belongs to is still to be filled."""
+        """Settle a file whose record has its content; a record that is another's, or gone, is given up."""
         begun, shot = begun_of(job), shot_of(job)
         record = self._record(job)
         if record is None and job.file.guid:
             raise NotFound(
                 f"the commons has no record {job.file.guid} to upload this file to", service="indexd"
             )
-        if record is None:
-            job.begun = self.journal.note(begun, guid="", upload="", part_size=0)
-            self.journal.forget_parts(begun)
-            return self.is_there(job)
-        if is_blank(record):
+        if record is not None and is_blank(record):
             job.made = not job.file.guid
             return False
-        kind = agree(record["hashes"], begun.hashes) if begun.hashes else None
-        if record["size"] == shot.size and kind:
-            if not record["urls"]:
-                return False
-            job.begun = self.journal.note_later(begun, state="done")
-            job.settle("already there", "", kind)
-            self.moved(shot.size)
-            return True
-        if job.file.guid:
-            raise TransferError(
-                f"the record {job.file.guid} is of another file: {described(record)}; this one has "
-                f"{shot.size:,} bytes. A new version of a file gets a GUID of its own"
-            )
-        # what was sent before it changed came in after all
+        if record is not None:
+            kind = agree(record["hashes"], begun.hashes) if begun.hashes else None
+            if record["size"] == shot.size and kind:
+                if record["urls"]:
+                    self._settle(job, begun.guid, "", kind)
+                return bool(record["urls"])
+            if job.file.guid:
+                raise TransferError(
+                    f"the record {job.file.guid} is of another file: {described(record)}; this one has "
+                    f"{shot.size:,} bytes. A new version of a file gets a GUID of its own"
+                )
+        # it was deleted, or what was sent before the file changed came in after all
         job.begun = self.journal.note(begun, guid="", upload="", part_size=0)
         self.journal.forget_parts(begun)
-        return self.is_there(job)
+        return False
 
-    def _is_elsewhere(self, job: Job) -> bool:
-        """Settle a file that has a blank record where its content has come under another GUID since.
+    def _is_begun(self, job: Job) -> bool:
+        """Send a file to the GUID that the journal has for another of its content; or settle it.
 
-        That is so where it failed, and another file of the same content did not.
+        So it is where a program was killed, and another of its files comes first now.
         """
-        begun, shot = begun_of(job), shot_of(job)
-        if not job.made or self.wishes.again or not begun.hashes:
+        begun = begun_of(job)
+        guid = self.journal.like(begun)
+        if not guid:
             return False
-        found = patiently(lambda: self._of(job).find(shot.size, begun.hashes), self.stop)
-        if found is None or not found["urls"] or found["did"] == begun.guid:
-            return False
-        self._take_back(job)
-        if job.begun is not None:  # the blank record stays: then it gets its file
-            job.why = ""
-            return False
-        job.begun = self.journal.note_later(replace(begun, guid=found["did"], state="done"))
-        job.settle("already there", "", agree(found["hashes"], begun.hashes) or "")
-        self.moved(shot.size)
-        return True
+        job.begun = self.journal.note(begun, guid=guid)
+        there = self._record_has_it(job)
+        job.made = False  # it is the other's as well
+        return there
 
     def _record(self, job: Job) -> dict[str, Any] | None:
         try:
@@ -196,8 +213,6 @@ class Existing:
             if job.key is not None and self._first.get(job.key) is job:
                 del self._first[job.key]
         for one in waited:
-            if job.status not in ("failed", "not started"):
-                one.begun = self.journal.note_later(begun_of(one), guid=job.guid, state="done")
-                one.settle("already there", f"the same content as {job.file.path}", job.hash)
-                self.moved(shot_of(one).size)
+            if job.status not in ("failed", "not started") and one.key == job.key:
+                self._settle(one, job.guid, f"the same content as {job.file.path}", job.hash)
         return waited

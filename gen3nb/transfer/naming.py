@@ -77,6 +77,15 @@ class Namer:
         job.made = True
         return url
 
+    def hear(self, job: Job) -> None:
+        """Take the record that was made for a file while its answer was lost, if there is one."""
+        if not begun_of(job).asked:
+            return
+        with self._locks[hash(begun_of(job).name) % LOCKS]:
+            guid = self._made(job)
+            if guid:
+                job.begun = self.journal.note(begun_of(job), guid=guid, asked=0.0)
+
     def _started(self, job: Job) -> Presigned:
         """Ask for a GUID, as often as it takes; that it was asked for is written down first."""
         left, pause = TRIES, PAUSE
@@ -96,18 +105,23 @@ class Namer:
                 return url
 
     def _unheard(self, job: Job) -> Presigned | None:
+        """Give the URL of a record that was made while its answer was lost."""
+        guid = self._made(job)
+        return self._signed(guid, begun_of(job).name) if guid else None
+
+    def _made(self, job: Job) -> str:
         """Find the record that was made while its answer was lost, or while the program was killed."""
         begun = begun_of(job)
         if not begun.asked:
-            return None
+            return ""
         facts: dict[str, Any] = {"authz": list(job.authz)} if job.authz else {"uploader": self.username}
         listed = patiently(lambda: list(self.indexd.records(file_name=begun.name, **facts)), self.stop)
         for record in listed:
             ours = is_blank(record) and not record["urls"] and sorted(record["authz"]) == sorted(job.authz)
             fresh = seconds_of(record["created_date"]) >= begun.asked - SKEW
             if ours and fresh and not self.journal.holds(record["did"]):
-                return self._signed(record["did"], begun.name)
-        return None
+                return str(record["did"])
+        return ""
 
     def _signed(self, guid: str, name: str) -> Presigned:
         bucket = self.wishes.bucket or None

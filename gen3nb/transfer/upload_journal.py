@@ -41,6 +41,7 @@ create table if not exists file (
     primary key (path, target)
 ) without rowid;
 create index if not exists file_guid on file (guid);
+create index if not exists file_hashes on file (hashes);
 create table if not exists part (
     path text, target text, number integer, etag text, primary key (path, target, number)
 ) without rowid;
@@ -246,6 +247,15 @@ class UploadJournal:
     def forget_parts(self, one: Begun) -> None:
         """Take out what is known of its parts."""
         self._do("delete from part where path = ? and target = ?", one.path, one.target)
+
+    def like(self, one: Begun) -> str:
+        """Give the GUID of another file of the same content that goes to the same place; or nothing."""
+        sql = (
+            "select guid from file where hashes = ? and size = ? and target = ? and guid != '' and path != ? "
+            "limit 1"
+        )
+        found = self._do(sql, json.dumps(dict(one.hashes)), one.size, one.target, one.path)
+        return str(found[0]["guid"]) if found else ""
 
     def holds(self, guid: str) -> bool:
         """Say whether a GUID is that of any file."""

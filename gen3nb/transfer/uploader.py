@@ -91,7 +91,16 @@ class Uploader:
         self.stop = stop
         self.namer = Namer(fence, beginnings, indexd, journal, wishes, username, stop)
         self.existing = Existing(
-            indexd, journal, facts, wishes, username, sizes, stop, sender.moved, self.take_back
+            indexd,
+            journal,
+            facts,
+            wishes,
+            username,
+            sizes,
+            stop,
+            sender.moved,
+            self.take_back,
+            self.namer.hear,
         )
         self._no_parts = ""  # why this commons takes none
 
@@ -173,6 +182,8 @@ class Uploader:
         begun, shot = begun_of(job), shot_of(job)
         if begun.is_of(shot.size, shot.modified):
             job.from_journal = begun.state != "begun"
+            if job.from_journal:
+                self.existing.enter(job)
             return job.from_journal
         # it is another file by now; a record that is blank still will do for it
         guid = job.file.guid or (begun.guid if begun.state == "begun" else "")

@@ -21,8 +21,8 @@ import pytest
 
 from gen3nb import errors
 from gen3nb.client.fence_files import FileRoutes
-from gen3nb.transfer import carrying, outgoing, parts, upload_journal
-from gen3nb.transfer.confirming import place_of
+from gen3nb.transfer import carrying, naming, outgoing, parts, upload_journal
+from gen3nb.transfer.confirming import Confirmer, Verdict, place_of
 from gen3nb.transfer.existing import Existing
 from gen3nb.transfer.present import Present
 from gen3nb.transfer.upload_loop import Run
@@ -143,9 +143,44 @@ def test_a_file_whose_like_is_over_before_it_waits_for_it(submitter, practice, t
     assert waited == [True]
     first = "already there" if well else "failed"
     assert sorted(report.counts) == sorted({first, "uploaded"})
-    assert count(practice) == before + (1 if well else 2)
     assert send(submitter, tmp_path / "d").counts == {"already there": 2}
     assert count(practice) == before + 1  # no blank record is left either
+
+
+@pytest.mark.parametrize("first", ["a.bin", "b.bin"])
+@pytest.mark.parametrize("size", [999, 12 * MIB], ids=["small", "parts"])
+@pytest.mark.parametrize("left", ["a record", "a record nobody heard of", "bytes nobody looked at"])
+def test_what_was_begun_and_another_file_of_its_content(
+    submitter, practice, tmp_path, small_parts, monkeypatch, left, size, first
+):
+    """A call that ended early has begun one of two files of the same content; the next is given both."""
+    content = os.urandom(size)
+    paths = [made(tmp_path, name, content) for name in ("a.bin", "b.bin")]
+    before = count(practice)
+    with monkeypatch.context() as patched:
+        if left == "a record":
+            practice.sandbox.faults.add("storage-500")
+            patched.setattr(parts, "TRIES", 1)
+        elif left == "a record nobody heard of":
+            practice.sandbox.faults.add("drop-after", path="/user/data/upload", method="POST")
+            patched.setattr(naming, "TRIES", 1)
+        else:
+            practice.sandbox.settings(indexing=False)
+            patched.setattr(Confirmer, "_late", lambda self, one, *_, **__: Verdict(one.guid, "blank"))
+        send(submitter, paths[0], multipart=size > MIB, wait=0.1)
+    assert count(practice) == before + 1
+    practice.sandbox.faults.clear()
+    practice.sandbox.settings(indexing=True)
+    practice.sandbox.faults.add("storage-latency", seconds=0, method="PUT")
+    given = sorted(paths, key=lambda path: path.name != first)
+    report = send(submitter, given, multipart=size > MIB, wait=1.0, parallel=1)
+    assert report.ok, report.failed["why"].tolist()
+    (guid,) = {one.guid for one in report}
+    is_there(submitter, guid, paths[0])
+    assert count(practice) == before + 1
+    if left == "bytes nobody looked at" and first == "a.bin":  # the other waits for it
+        (fault,) = practice.sandbox.faults.list()
+        assert fault["struck"] == 0
 
 
 def test_many_files_are_looked_for_in_one_list(submitter, tmp_path, monkeypatch, practice):
