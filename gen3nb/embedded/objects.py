@@ -67,18 +67,19 @@ class Objects:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._folder = os.path.join(folder, "")
         self._uploads = folder / "uploads"
         self._uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def find(self, key: str) -> Stored | None:
         """Say what is known of an object; ``None`` where there is none."""
-        with suppress(FileNotFoundError):
-            return Stored(**json.loads(self._path(key).with_suffix(".json").read_bytes()))
+        with suppress(FileNotFoundError), open(f"{self._place(key)}.json", "rb", buffering=0) as notes:
+            return Stored(**json.loads(notes.read()))
         return None
 
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading."""
-        return self._path(key).open("rb", buffering=0)
+        return open(self._place(key), "rb", buffering=0)
 
     def put(self, key: str, source: Readable, length: int) -> Stored:
         """Store so many bytes of a stream as an object, whole or not at all.
@@ -199,8 +200,11 @@ class Objects:
     # -- files ---------------------------------------------------------------------------------------------
 
     def _path(self, key: str) -> Path:
+        return Path(self._place(key))
+
+    def _place(self, key: str) -> str:
         name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
-        return self.folder / name[:2] / name
+        return f"{self._folder}{name[:2]}/{name}"
 
     def _receive(self, source: Readable, length: int, names: Iterable[str]) -> tuple[str, dict[str, str]]:
         """Write so many bytes to a temporary file; give it and its hashes."""
