@@ -84,6 +84,8 @@ def register(
                 written = _write_what_is_wrong(report, manifest, repair or written)
             except TransferError as error:  # what became of the files is to be said all the same
                 failed(str(error))
+        elif not dry_run and not report.counts.get("registered"):
+            report.dry_run = False  # there is nothing to do
     _show(report, written, as_json=as_json)
     if not report.ok:
         if strict and not dry_run and report.dry_run:

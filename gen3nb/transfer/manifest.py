@@ -81,6 +81,8 @@ class Manifest:
         TransferError
             There is no such part.
         """
+        if of < 1:
+            raise TransferError(f"A shard is which part of how many, such as 3/16, not {number}/{of}.")
         if not 1 <= number <= of:
             raise TransferError(f"A shard is one of its total: 1/{of} to {of}/{of}, not {number}/{of}.")
 

@@ -162,6 +162,7 @@ def test_guids_shards_and_a_dry_run(run, manifest, guids, tmp_path):
         (["download-multiple", "--manifest=page.json"], "is a web page, not a manifest", 1),
         (["download", "--guid=a", "--shard=three"], "is not as 3/16", 2),
         (["download", "--guid=a", "--shard=4/3"], "1/3 to 3/3, not 4/3", 1),
+        (["download", "--guid=a", "--shard=1/0"], "such as 3/16, not 1/0", 1),
         (["download-single", "--guid=nope", "--no-prompt"], "no file of this GUID", 1),
         (["download-single", "--guid=a", "--filename-format=short"], "short", 2),
         (["download-single", "--guid=a", "--download-path=page.json"], "is a file; files are downloaded", 1),

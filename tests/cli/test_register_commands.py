@@ -139,6 +139,10 @@ def test_a_manifest_is_checked_then_registered_and_what_is_wrong_is_repaired(run
     assert again.returncode == 0, again.stderr
     assert "1 files registered" in again.stdout
     assert repair.exists()
+    nothing = run("register", repair.name, "-y", f"--project={PROJECT}")
+    assert nothing.returncode == 0
+    assert "0 registered, 1 already there, 0 failed" in nothing.stdout
+    assert "dry run" not in nothing.stdout.lower()  # nobody asked for one
 
 
 def test_a_person_is_asked(run, commons, tmp_path):
