@@ -17,7 +17,7 @@ from gen3nb.transfer.fetching import Job, Result
 from gen3nb.transfer.large import RANGE, LargeFile
 from gen3nb.transfer.names import part_name
 from gen3nb.transfer.plan import CHECK, REFUSED, THERE, WANTED, Plan, Planned
-from gen3nb.transfer.pooling import HANDED_OUT, Coming
+from gen3nb.transfer.pooling import Coming
 from gen3nb.transfer.presigning import Presigner, Signs
 from gen3nb.transfer.ranges import Ranges
 from gen3nb.transfer.spool import Outcome, Spool
@@ -28,6 +28,8 @@ __all__ = ["Downloader"]
 LARGE = RANGE
 #: Files smaller than this go several in one job, so many at most.
 SMALL, TOGETHER = 1 << 20, 8
+#: Jobs that are handed out, for each thread: one to do, one to wait, so that none is idle.
+HANDED_OUT = 2
 
 
 class Downloader(Ranges):
@@ -152,7 +154,7 @@ class Downloader(Ranges):
             if job is not None:
                 self.submit(coming, job, fetching.fetch_range, self.came)
                 return True
-        if self._exhausted or len(self.large) >= self._parallel or self._enough():
+        if self._exhausted or len(self.large) >= self._parallel:
             return self._flush()
         if self._small and not self.presigner.ready:
             return self._flush()  # not to wait for the commons with work in hand
@@ -173,13 +175,14 @@ class Downloader(Ranges):
 
     def _begin(self, file: Planned, url: Presigned) -> None:
         """Begin to fetch a file."""
-        self._begun += 1
         job = self._job(file)
         coming = Coming(file, job, url)
         try:
             self._make_folder(os.path.dirname(job.path))
             if file.size is not None and file.size <= min(SMALL, LARGE):
                 self._small.append(coming)
+                if len(self._small) >= self._together():
+                    self._flush()
                 return
             if file.size is None or file.size <= LARGE:
                 self.submit(coming, job, fetching.fetch, self._fetched)
@@ -194,19 +197,18 @@ class Downloader(Ranges):
         if coming.large.whole:
             self.complete(coming)
 
-    def _enough(self) -> bool:
-        """Say whether the small files in hand make a job: several, as long as all threads have enough."""
+    def _together(self) -> int:
+        """Say how many small files go in one job: several, as long as there are enough for all threads."""
+        self._begun += 1
         left = self.plan.counts[WANTED] - self._begun
-        together = min(TOGETHER, left // (4 * self._parallel)) if self.pace.known or not self.near else 1
-        return len(self._small) >= max(1, together)
+        return max(1, min(TOGETHER, left // (4 * self._parallel)))
 
     def _flush(self) -> bool:
-        """Hand out the small files in hand; say whether there were any, and another job is of use."""
-        if not self._small or (self.near and not self.pace.room):
-            return False
+        """Hand out the small files in hand; say whether there were any."""
         several, self._small = self._small, []
-        self.submit_together(several, self._fetched)
-        return True
+        if several:
+            self.submit_together(several, self._fetched)
+        return bool(several)
 
     def _make_folder(self, folder: str) -> None:
         if folder not in self._folders:

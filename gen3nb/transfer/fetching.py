@@ -93,7 +93,7 @@ class Result:
         That were moved.
     seconds : float
     waited : float
-        Seconds of these until bytes came, at the last try.
+        Seconds of these until bytes came.
     size, mtime_ns : int
         Of the file that is whole.
     etag : str
@@ -136,13 +136,9 @@ def fetch(
     Result
     """
     started = time.monotonic()
-    waited = 0.0
 
     def once() -> Result:
-        nonlocal waited
-        asked = time.monotonic()
         with storage.get(job.url) as body:
-            waited = time.monotonic() - asked
             if job.size is not None and body.size is not None and body.size != job.size:
                 return Result(FAILED, _lies(job.size, body.size))
             total = hasher(job.kind) if job.kind else None
@@ -175,7 +171,7 @@ def fetch(
             result.state, result.why = FAILED, f"{result.why}, twice; nothing of it was kept"
     if result.state != DONE:
         _removed(job.part)
-    result.seconds, result.waited = time.monotonic() - started, waited
+    result.seconds = time.monotonic() - started
     return result
 
 
@@ -229,7 +225,7 @@ def fetch_range(
                     return Result(WHOLE, "the storage knows no ranges")
                 at = body.first
             with shared.turns.turn():
-                waited = time.monotonic() - asked
+                waited += time.monotonic() - asked
                 done = _copied(body)
         if done is not None:
             return done

@@ -19,17 +19,14 @@ from gen3nb.transfer.executors import lost, takes_no_more
 from gen3nb.transfer.fetching import Job, Result
 from gen3nb.transfer.journal import Done, Journal
 from gen3nb.transfer.large import Follower, LargeFile
-from gen3nb.transfer.pace import Pace
 from gen3nb.transfer.plan import Planned
 from gen3nb.transfer.presigning import Presigner
 from gen3nb.transfer.spool import Outcome, Spool
 
-__all__ = ["HANDED_OUT", "Coming", "Pooled", "settled"]
+__all__ = ["Coming", "Pooled", "settled"]
 
 #: So many outcomes, or seconds, between two writes to the journal.
 NOTED_EACH, NOTED_AFTER = 200, 0.5
-#: Jobs that are handed out, for each thread: one to do, one to wait, so that none is idle.
-HANDED_OUT = 2
 #: So often in a row a URL is asked for anew for one file.
 RENEWALS = 3
 
@@ -91,10 +88,8 @@ class Pooled:
         self._own = executor is None
         # threads can be stopped and can tell; what is elsewhere gets neither
         self.near = isinstance(self.pool, ThreadPoolExecutor)
-        self._results: SimpleQueue[tuple[list[Coming], list[Job], Settle, Future[Any], bool]] = SimpleQueue()
+        self._results: SimpleQueue[tuple[list[Coming], list[Job], Settle, Future[Any]]] = SimpleQueue()
         self.running = 0
-        #: Of jobs of small files, by threads of this process.
-        self.pace = Pace(HANDED_OUT * parallel)
         self._outcomes: list[tuple[int, Outcome]] = []
         self._done: list[Done] = []
         self._noted = time.monotonic()
@@ -134,8 +129,7 @@ class Pooled:
         held = [coming for coming in several if self._sign(coming, coming.job, settle)]
         if held:
             jobs = [coming.job for coming in held]
-            self.pace.begun()
-            self._hand(held, jobs, settle, fetching.fetch_together, jobs, paced=True)
+            self._hand(held, jobs, settle, fetching.fetch_together, jobs)
 
     def _sign(self, coming: Coming, job: Job, settle: Settle) -> bool:
         """Give a job its URL; where there is none any more, settle it."""
@@ -155,12 +149,11 @@ class Pooled:
         function: Callable[..., Any],
         work: Any,
         *beside: Any,
-        paced: bool = False,
     ) -> None:
         near = (self.stop, self.told, *beside) if self.near else ()
         self.running += 1
         future = self.handed(function, work, self.storage, *near)
-        future.add_done_callback(lambda done: self._results.put((comings, jobs, settle, done, paced)))
+        future.add_done_callback(lambda done: self._results.put((comings, jobs, settle, done)))
 
     def handed(self, function: Callable[..., Any], *given: Any) -> Future[Any]:
         """Hand something to the pool; where that takes no more, all of it stops."""
@@ -173,7 +166,7 @@ class Pooled:
     def add_result(self, coming: Coming, job: Job, settle: Settle, future: Future[Result]) -> None:
         """Take in a result when it is there."""
         self.running += 1
-        future.add_done_callback(lambda done: self._results.put(([coming], [job], settle, done, False)))
+        future.add_done_callback(lambda done: self._results.put(([coming], [job], settle, done)))
 
     def told(self, count: int) -> None:
         """Pass on that bytes came; from any thread."""
@@ -183,15 +176,13 @@ class Pooled:
     def settle(self) -> None:
         """Take in one result."""
         try:
-            comings, jobs, settle, future, paced = self._results.get(timeout=NOTED_AFTER)
+            comings, jobs, settle, future = self._results.get(timeout=NOTED_AFTER)
         except Empty:
             self._note()
             return
         self.running -= 1
         given = self.result_of(future)
         results = given if isinstance(given, list) else [given] * len(comings)
-        if paced:
-            self.pace.over(results)
         for coming, job, result in zip(comings, jobs, results, strict=True):
             if not self.near:
                 self.told(result.bytes)
