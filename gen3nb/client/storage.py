@@ -38,6 +38,7 @@ BLOCK, FIRST_BLOCK, LEAST_BLOCK, SOON = 1 << 20, 1 << 18, 1 << 16, 0.05
 LONGEST_ERROR = 1 << 16
 
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_SIZE = re.compile(r"bytes \*/(\d+)")
 _CODE = re.compile(r"<Code>([^<]{1,100})</Code>")
 _WORDS = re.compile(r"<Message>([^<]{1,300})</Message>")
 
@@ -423,7 +424,10 @@ def _refusal(response: urllib3.BaseHTTPResponse, host: str) -> Gen3Error:
     if status == 404:
         return NotFound(f"the bytes are not in the storage at {host}{tail}", **facts)
     if status in (412, 416):
-        return IntegrityError(f"the object at {host} has changed since its first bytes came", status=status)
+        size = _SIZE.fullmatch(response.headers.get("Content-Range", "").strip())
+        known = {"size": int(size[1])} if size is not None else {}
+        changed = f"the object at {host} has changed since its first bytes came"
+        return IntegrityError(changed, status=status, **known)
     if status == 429:
         return RateLimited(f"{host} asked to slow down{tail}", retry_after=wait, **facts)
     if status >= 500:

@@ -214,7 +214,14 @@ def fetch_range(
     def once() -> Result:
         nonlocal at, etag, waited
         asked = time.monotonic()
-        with storage.get(job.url, first=at, last=job.last) as body:
+        try:
+            found = storage.get(job.url, first=at, last=job.last)
+        except IntegrityError as error:
+            size = error.facts.get("size")  # there is nothing where the range begins
+            if size is None or job.size in (None, size):
+                raise
+            return Result(CHANGED if etag else FAILED, _lies(job.size or 0, size))
+        with found as body:
             if job.size is not None and body.size is not None and body.size != job.size:
                 return Result(CHANGED if etag else FAILED, _lies(job.size, body.size))
             if etag and body.etag != etag:

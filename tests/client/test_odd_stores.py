@@ -97,6 +97,20 @@ def test_a_first_range_that_broke_off_and_ranges_that_are_ignored_then(storage, 
     assert (tmp_path / "a.bin.part").read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize(("etag", "state"), [("", fetching.FAILED), ('"e"', fetching.CHANGED)])
+@pytest.mark.parametrize("shown", [{"Content-Range": "bytes */300"}, {}], ids=["with its size", "without"])
+def test_a_range_beyond_the_end(storage, stub, tmp_path, etag, state, shown):
+    (tmp_path / "a.bin.part").write_bytes(bytes(1000))
+    stub.on(OBJECT, Reply(416, b"<Error><Code>InvalidRange</Code></Error>", shown))
+    result = fetching.fetch_range(job(stub, tmp_path, first=400, etag=etag), storage)
+    if shown:
+        assert result.state == state
+        assert "1,000 bytes in the file index, and 300 in the storage" in result.why
+    else:
+        assert (result.state, "has changed" in result.why) == (fetching.CHANGED, True)
+    assert len(stub.requests) == 1
+
+
 def test_a_later_range_takes_nothing_of_the_whole(storage, stub, tmp_path):
     (tmp_path / "a.bin.part").write_bytes(bytes(1000))
     stub.on(OBJECT, Reply(200, CONTENT, {"ETag": '"e"'}))

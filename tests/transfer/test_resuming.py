@@ -201,6 +201,16 @@ def test_ranges_go_side_by_side_only_where_an_etag_says_of_which_object_they_are
         assert large.next() is None
 
 
+def test_a_file_that_is_begun_anew_before_anything_came_is_begun_with_one_range(commons, folder):
+    path = str(folder / "big.bin")
+    job = fetching.Job("g", "", path, f"{path}.part", size=9 * UNIT)
+    with journal.opened(folder, commons.endpoint) as notes:
+        large = LargeFile(Planned(0, "g", "big.bin", 9 * UNIT), job, notes)
+        large.restart()
+        assert large.next() is not None
+        assert large.next() is None
+
+
 def test_what_came_of_a_range_of_another_object_is_not_gone_on_with(commons, folder):
     path = str(folder / "big.bin")
     job = fetching.Job("g", "", path, f"{path}.part", size=9 * UNIT)
