@@ -87,15 +87,17 @@ class Present:
         if asking is not None:  # by another thread at this moment
             return asking.result()
         try:
-            mine.set_result(self._ask(size))
+            answer = self._ask(size)
         except BaseException as error:
-            mine.set_exception(error)
-            raise
-        finally:
             with self._lock:
                 del self._asking[size]
-        with self._lock:
-            return self._sizes.setdefault(size, mine.result())
+            mine.set_exception(error)
+            raise
+        with self._lock:  # at once: else another thread would find neither, and ask again
+            self._sizes[size] = answer
+            del self._asking[size]
+        mine.set_result(answer)
+        return answer
 
     def _ask(self, size: int) -> bool:
         """Ask the index for a size. Where a page holds all of it, no hash has to be asked for any more."""
