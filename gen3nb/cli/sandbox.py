@@ -86,7 +86,7 @@ def start(
     Shows its address and the API key files of its users: admin, submitter, reader, nobody.
     """
     import gen3nb
-    from gen3nb.launch.background import noted, start_in_background
+    from gen3nb.launch.background import noted, start_in_background, stop_commons
 
     if place is not None and folder is not None and place != folder:
         raise typer.BadParameter("the folder is given twice, and not the same")
@@ -105,9 +105,13 @@ def start(
     }
     if background:
         started = start_in_background(folder, **options)
-        if projects:
-            with gen3nb.connect(started.endpoint, credentials=started.credentials["admin"]) as commons:
-                _make(commons, projects)
+        try:
+            if projects:
+                with gen3nb.connect(started.endpoint, credentials=started.credentials["admin"]) as commons:
+                    _make(commons, projects)
+        except BaseException:  # whatever it is: nobody knows yet that it runs
+            stop_commons(started)
+            raise
         _say(started.facts(), as_json=as_json, end=f"gen3nb sandbox stop {_port(started)} ends it")
         return
     with ends_on_request(), gen3nb.sandbox(folder, **options) as commons:

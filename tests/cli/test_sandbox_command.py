@@ -241,6 +241,13 @@ def test_what_cannot_start_in_the_background_says_why(home: Path) -> None:
     assert "holds other files" in done.stderr
 
 
+def test_none_is_left_running_where_a_project_cannot_be_made(home: Path) -> None:
+    done = run("sandbox", "start", "--background", "--project=a/b-c")
+    assert done.returncode != 0
+    assert "Program a not found" in done.stderr
+    assert json.loads(run("sandbox", "status", "--json").stdout) == []
+
+
 def test_notes_of_the_killed_are_tidied_away(home: Path) -> None:
     ready = json.loads(run("sandbox", "start", "--background", "--json").stdout)
     os.killpg(ready["pid"], signal.SIGKILL)
