@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -169,6 +170,15 @@ def test_an_object_that_was_replaced_in_mid_transfer_is_no_mixture(commons, fold
     assert (folder / "big.bin").read_bytes() == content
 
 
+@contextmanager
+def large_file(commons: gen3nb.Commons, folder: Path) -> Iterator[LargeFile]:
+    """Begin a file of nine ranges, of which none is fetched."""
+    path = str(folder / "big.bin")
+    job = fetching.Job("g", "", path, f"{path}.part", size=9 * UNIT)
+    with journal.opened(folder, commons.endpoint) as notes:
+        yield LargeFile(Planned(0, "g", "big.bin", 9 * UNIT), job, notes)
+
+
 def test_two_ranges_that_were_asked_for_at_once_and_are_of_two_objects(commons, folder):
     guid, content = big(commons)
     guid = without_hash(commons, guid)
@@ -183,11 +193,8 @@ def test_two_ranges_that_were_asked_for_at_once_and_are_of_two_objects(commons, 
 
 @pytest.mark.parametrize(("etag", "more"), [('"e"', True), ("", False)])
 def test_ranges_go_side_by_side_only_where_an_etag_says_of_which_object_they_are(commons, folder, etag, more):
-    path = str(folder / "big.bin")
-    job = fetching.Job("g", "", path, f"{path}.part", size=9 * UNIT)
     came = Result(fetching.DONE, bytes=UNIT, seconds=0.1, etag=etag)
-    with journal.opened(folder, commons.endpoint) as notes:
-        large = LargeFile(Planned(0, "g", "big.bin", 9 * UNIT), job, notes)
+    with large_file(commons, folder) as large:
         first, second = large.next(), large.next()
         assert large.next() is None
         large.running -= 1
@@ -202,20 +209,14 @@ def test_ranges_go_side_by_side_only_where_an_etag_says_of_which_object_they_are
 
 
 def test_a_file_that_is_begun_anew_before_anything_came_is_begun_with_one_range(commons, folder):
-    path = str(folder / "big.bin")
-    job = fetching.Job("g", "", path, f"{path}.part", size=9 * UNIT)
-    with journal.opened(folder, commons.endpoint) as notes:
-        large = LargeFile(Planned(0, "g", "big.bin", 9 * UNIT), job, notes)
+    with large_file(commons, folder) as large:
         large.restart()
         assert large.next() is not None
         assert large.next() is None
 
 
 def test_what_came_of_a_range_of_another_object_is_not_gone_on_with(commons, folder):
-    path = str(folder / "big.bin")
-    job = fetching.Job("g", "", path, f"{path}.part", size=9 * UNIT)
-    with journal.opened(folder, commons.endpoint) as notes:
-        large = LargeFile(Planned(0, "g", "big.bin", 9 * UNIT), job, notes)
+    with large_file(commons, folder) as large:
         first, second = large.next(), large.next()
         large.came(first, Result(fetching.DONE, bytes=UNIT, seconds=0.1, etag='"e"'))
         large.again(second, Result(fetching.EXPIRED, bytes=5, etag='"other"'))
