@@ -68,13 +68,6 @@ def caught(act: Callable[[], int]) -> int:
         messages.failed("This machine's memory is not enough for it.")
         return 1
     except Exception as error:
-        if "database or disk is full" in str(error):  # what a command keeps on disk while it runs
-            messages.failed(
-                "The disk is full where a command keeps what it needs while it runs: make room in the folder "
-                "for temporary files, or name another one by the environment variable SQLITE_TMPDIR."
-            )
-            _show_where()
-            return 1
         # whatever it is: a person gets a sentence, not a traceback
         where = "" if messages.is_verbose() else "; the same with --verbose shows where"
         messages.failed(f"Something went wrong that should not: {type(error).__name__}: {error}{where}")

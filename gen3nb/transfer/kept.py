@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -11,6 +10,7 @@ from typing import Any
 
 from gen3nb.transfer.entries import Entry
 from gen3nb.transfer.hashing import known_hashes
+from gen3nb.transfer.scratch import scratch
 
 __all__ = ["KeptEntries", "KnownRecords", "Seen"]
 
@@ -19,20 +19,11 @@ _NAMES = [each.name for each in fields(Entry)]
 _TUPLES = ("urls", "authz")
 
 
-def _database() -> sqlite3.Connection:
-    """Open one that goes with its connection: in memory while it is small, then in a file without a name."""
-    base = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-    base.execute("pragma cache_size = -4000")  # KiB
-    return base
-
-
 class KeptEntries:
     """Entries of a manifest in their order, each with a reason and the part that it belongs to."""
 
     def __init__(self) -> None:
-        self._base = _database()
-        self._base.execute("create table kept (position integer primary key, part integer, entry, why)")
-        self._base.execute("begin")  # and never ended: nobody else reads it
+        self._base = scratch("create table kept (position integer primary key, part integer, entry, why)")
         self._count = 0
 
     def __len__(self) -> int:
@@ -70,9 +61,7 @@ class Seen:
     """Where something stood first, and what was said of it there."""
 
     def __init__(self) -> None:
-        self._base = _database()
-        self._base.execute("create table seen (key primary key, row, facts) without rowid")
-        self._base.execute("begin")
+        self._base = scratch("create table seen (key primary key, row, facts) without rowid")
 
     def first(self, key: str, row: int, facts: str = "") -> tuple[int, str]:
         """Give row and facts of the first of this key, which may be this one."""
@@ -87,13 +76,11 @@ class KnownRecords:
     """Records of the index, found by size and hash. Threads may share it."""
 
     def __init__(self) -> None:
-        self._base = _database()
-        self._base.execute("create table record (number integer primary key, facts)")
-        self._base.execute(
+        self._base = scratch(
+            "create table record (number integer primary key, facts)",
             "create table known (size, kind, hash, number, placed, primary key (size, kind, hash)) "
-            "without rowid"
+            "without rowid",
         )
-        self._base.execute("begin")
         self._lock = threading.Lock()
 
     def add(self, record: Mapping[str, Any]) -> None:

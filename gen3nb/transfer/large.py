@@ -138,7 +138,7 @@ class LargeFile:
             self.beside.turns.widen(room)
             # as many as come while one is waited for
             ahead = math.ceil(result.waited / seconds) if seconds < PATIENCE else 0
-            self._allowed = min(room + min(ahead, room), 2 * SIDE_BY_SIDE)
+            self._allowed = room + min(ahead, room)
 
     def came_whole(self) -> None:
         """Note that all of it is there."""

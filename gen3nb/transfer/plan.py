@@ -6,7 +6,6 @@ The plan is on disk while it is made and worked through: a million files take no
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from gen3nb.errors import TransferError
 from gen3nb.frames.reports import counted
 from gen3nb.transfer.names import name_key
 from gen3nb.transfer.report import bytes_of
+from gen3nb.transfer.scratch import scratch
 
 __all__ = ["CHECK", "FOLDER", "REFUSED", "STEP", "THERE", "WANTED", "Plan", "Planned", "check_room"]
 
@@ -82,13 +82,11 @@ class Plan:
         self.renamed: list[tuple[str, str]] = []
         self._within: set[str] = set()  # folders that are taken already
         self.counts = dict.fromkeys((WANTED, THERE, CHECK, REFUSED), 0)
-        self._base = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        self._base.execute(
-            "create table file (position integer primary key, guid, name, size, kind, value, state, why)"
+        self._base = scratch(
+            "create table file (position integer primary key, guid, name, size, kind, value, state, why)",
+            "create table name (key primary key, guid) without rowid",
+            "create table guid (guid primary key) without rowid",
         )
-        self._base.execute("create table name (key primary key, guid) without rowid")
-        self._base.execute("create table guid (guid primary key) without rowid")
-        self._base.execute("begin")  # and never ended: nobody else reads it, and it goes with this object
 
     def __len__(self) -> int:
         return sum(self.counts.values())

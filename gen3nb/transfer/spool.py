@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from gen3nb.transfer.scratch import scratch
 
 __all__ = ["Outcome", "Spool"]
 
@@ -54,13 +55,10 @@ class Spool:
         self.counts: Counter[str] = Counter()
         self.bytes = 0
         self._lock = threading.Lock()
-        # an empty name: SQLite keeps it in memory while it is small, and in a file without a name then
-        self._base = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        self._base.execute(
+        self._base = scratch(
             "create table outcome "
             "(position integer primary key, guid, name, bytes, seconds, hash, status, why)"
         )
-        self._base.execute("begin")  # and never ended: nobody else reads it
         self._next = 0
         self.add_all(outcomes)
 

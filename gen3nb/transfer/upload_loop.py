@@ -367,4 +367,4 @@ def _is_for_all(error: Gen3Error) -> bool:
     """Say whether what a file met will meet all others too."""
     if isinstance(error, AuthError | NotConnected):
         return True
-    return isinstance(error, TransferError) and bool({"journal", "executor"} & set(error.facts))
+    return isinstance(error, TransferError) and bool({"journal", "executor", "disk"} & set(error.facts))

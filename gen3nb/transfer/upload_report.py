@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from gen3nb.transfer.report import TransferReport
+from gen3nb.transfer.scratch import scratch
 from gen3nb.transfer.spool import Spool
 
 __all__ = ["Facts", "UploadReport"]
@@ -24,13 +24,11 @@ class Facts:
     """What is known of files that are in the commons, on disk once it is much."""
 
     def __init__(self) -> None:
-        self._base = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._lock = threading.Lock()
-        self._base.execute(
-            "create table fact (at integer primary key, guid, name, size, md5, sha256, rows, path, authz)"
+        self._base = scratch(
+            "create table fact (at integer primary key, guid, name, size, md5, sha256, rows, path, authz)",
+            "create index by_hash on fact (sha256)",
         )
-        self._base.execute("create index by_hash on fact (sha256)")
-        self._base.execute("begin")  # and never ended: nobody else reads it
 
     def add(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import typer
 
 from gen3nb.cli import commands, main
 from gen3nb.cli.grammar import Commands
+from gen3nb.transfer.scratch import scratch
 
 if TYPE_CHECKING:
     from gen3nb import Commons
@@ -163,7 +163,8 @@ def test_a_failure_that_should_not_be_is_one_sentence(monkeypatch, capsys):
 
 def test_a_full_disk_is_said_with_what_to_do(monkeypatch, capsys):
     def broken(*words: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
+        base = scratch("pragma max_page_count = 3", "create table one (held)")
+        base.executemany("insert into one values (?)", [("x" * 5000,)] * 10)
 
     monkeypatch.setattr("gen3nb.dictionary.Dictionary.default", broken)
     assert main(["dictionary", "ls", "--dictionary=default"]) == 1

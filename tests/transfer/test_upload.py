@@ -21,10 +21,11 @@ import pytest
 
 from gen3nb import errors
 from gen3nb.client.fence_files import FileRoutes
-from gen3nb.transfer import carrying, naming, outgoing, parts, upload_journal
+from gen3nb.transfer import carrying, kept, naming, outgoing, parts, upload_journal
 from gen3nb.transfer.confirming import Confirmer, Verdict, place_of
 from gen3nb.transfer.existing import Existing
 from gen3nb.transfer.present import Present
+from gen3nb.transfer.scratch import scratch
 from gen3nb.transfer.upload_loop import Run
 from gen3nb.transfer.uploader import Uploader
 
@@ -145,6 +146,19 @@ def test_a_file_whose_like_is_over_before_it_waits_for_it(submitter, practice, t
     assert sorted(report.counts) == sorted({first, "uploaded"})
     assert send(submitter, tmp_path / "d").counts == {"already there": 2}
     assert count(practice) == before + 1  # no blank record is left either
+
+
+def test_no_room_for_what_a_call_keeps_in_mind(submitter, tmp_path, monkeypatch):
+    for at in range(30):
+        made(tmp_path / "d", f"{at}.bin", os.urandom(333))
+    assert send(submitter, tmp_path / "d").counts == {"uploaded": 30}
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
+    with monkeypatch.context() as patched:
+        patched.setattr(kept, "scratch", lambda *tables: scratch("pragma max_page_count = 4", *tables))
+        with pytest.raises(errors.TransferError, match=r"disk is full.*SQLITE_TMPDIR.*goes on") as caught:
+            send(submitter, tmp_path / "d")
+    assert "uploaded" not in caught.value.facts["report"].counts  # what may be there is not sent again
+    assert send(submitter, tmp_path / "d").counts == {"already there": 30}
 
 
 @pytest.mark.parametrize("first", ["a.bin", "b.bin"])
